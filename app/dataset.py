@@ -1,0 +1,162 @@
+"""What ``datasets.yaml`` declares: sources, datasets, columns, lineage. Values; reads nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+FRESHNESS = ("fresh", "warn", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where gold tables come from; ``location`` is an absolute folder."""
+
+    name: str
+    location: Path
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """One value for every row, where a table has no column for it."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: as declared at first, completed by what its Table holds later.
+
+    ``type`` is a name of ``app.query.types``, ``physical`` the engine's own type,
+    and ``nan`` tells whether NaN stands in it.
+    ``stored`` is its name in the Table, or the Constant that stands in for it; it
+    differs from ``name`` only in a Dataset that was renamed.
+    """
+
+    name: str
+    type: str = ""
+    description: str = ""
+    unit: str = ""
+    required: bool = False
+    unique: bool = False
+    minimum: object = None
+    maximum: object = None
+    enum: tuple[object, ...] = ()
+    filterable: bool = True
+    physical: str = ""
+    nan: bool = False
+    stored: str | Constant = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where each row says what produced it: a column's name, or a Constant."""
+
+    dataset_id: str | Constant
+    model_version: str | Constant
+    generated_at: str | Constant
+    source: str | Constant | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Give the names of the columns among the fields, in the order of the fields."""
+        fields = (self.dataset_id, self.model_version, self.generated_at, self.source)
+        return tuple(each for each in fields if isinstance(each, str))
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old ``max(generated_at)`` may be before the dataset is said to be late."""
+
+    warn_after: timedelta | None = None
+    error_after: timedelta | None = None
+
+    def status(self, newest: datetime | None, now: datetime) -> str:
+        """Give ``fresh``, ``warn`` or ``error``; a Table without rows is as late as can be."""
+        age = now - newest if newest is not None else timedelta.max
+        if self.error_after is not None and age > self.error_after:
+            return "error"
+        if self.warn_after is not None and age > self.warn_after:
+            return "warn"
+        return "fresh"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """One entry of ``datasets.yaml``.
+
+    In a Registry ``columns`` holds what was declared; in a Generation every column that
+    is served. Compared by identity, so that it can be a key of caches.
+    """
+
+    name: str
+    source: str
+    path: str
+    keys: tuple[str, ...]
+    lineage: Lineage
+    title: str = ""
+    description: str = ""
+    owner: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    status: str = "active"
+    deprecated_since: date | None = None
+    hive_partitioning: bool = False
+    time: str | None = None
+    columns: tuple[Column, ...] = ()
+    freshness: Freshness = field(default_factory=Freshness)
+    max_age: int = 60
+    endpoints: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    generic: bool = True
+    strict: bool = False
+
+    def column(self, name: str) -> Column | None:
+        """Give the column of that name, if there is one."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    def has_column(self, name: str) -> bool:
+        """Tell whether a column of that name is served."""
+        return self.column(name) is not None
+
+    def renamed(self, names: Mapping[str, str | Constant]) -> "Dataset":
+        """Give the same dataset with the columns under the names an endpoint knows them by.
+
+        ``names`` says for each new name which column, or which Constant, it stands for.
+        Columns that are not mentioned keep theirs, unless a new name takes it.
+        """
+        taken = {old: new for new, old in names.items() if isinstance(old, str)}
+        kept = [each for each in self.columns if each.name not in {*names, *taken}]
+        given = [self._given(new, old) for new, old in names.items()]
+        lineage = self.lineage
+        return replace(
+            self,
+            columns=(*(each for each in given if each is not None), *kept),
+            keys=tuple(taken.get(key, key) for key in self.keys),
+            time=taken.get(self.time, self.time) if self.time else None,
+            lineage=Lineage(
+                _renamed(lineage.dataset_id, taken),
+                _renamed(lineage.model_version, taken),
+                _renamed(lineage.generated_at, taken),
+                None if lineage.source is None else _renamed(lineage.source, taken),
+            ),
+        )
+
+    def _given(self, new: str, old: str | Constant) -> Column | None:
+        if isinstance(old, Constant):
+            return Column(new, type="string", physical="VARCHAR", stored=old, required=True)
+        column = self.column(old)
+        return None if column is None else replace(column, name=new)
+
+
+def _renamed(part: str | Constant, taken: Mapping[str, str]) -> str | Constant:
+    return taken.get(part, part) if isinstance(part, str) else part
+
+
+def moment(text: str) -> datetime:
+    """Read an ISO 8601 timestamp as UTC; without a zone it is UTC already.
+
+    Raises:
+        ValueError: the text is no timestamp.
+    """
+    read = datetime.fromisoformat(text)
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

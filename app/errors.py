@@ -1,0 +1,171 @@
+"""Every refusal of the service: slug, title, status. Never how one looks on the wire."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """A refusal with a page of its own in ``docs/reference/problems.md``.
+
+    ``title`` never varies, ``detail`` speaks of this occurrence, and facts become
+    members of the problem document.
+    """
+
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    status: ClassVar[int]
+
+    def __init__(
+        self, detail: str, *, headers: Mapping[str, str] | None = None, **facts: object
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.facts = facts
+
+
+class InvalidParameterError(ServiceError):
+    """A path or query parameter is unknown, missing, or of the wrong form."""
+
+    slug, title, status = "invalid-parameter", "Parameter not valid", 400
+
+
+class MalformedJsonError(ServiceError):
+    """The body is not JSON."""
+
+    slug, title, status = "malformed-json", "Body is not JSON", 400
+
+
+class MalformedRequestError(ServiceError):
+    """The request line, a header or the path is not well formed."""
+
+    slug, title, status = "malformed-request", "Request not well formed", 400
+
+
+class ConflictingCredentialsError(ServiceError):
+    """Two different credentials came with one request."""
+
+    slug, title, status = "conflicting-credentials", "Two different credentials", 400
+
+
+class CredentialError(ServiceError):
+    """A credential is needed and missing, or it is not a valid one."""
+
+    slug, title, status = "invalid-credential", "Credential missing or not valid", 401
+
+    def __init__(self, detail: str, **facts: object) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="assay"'}, **facts)
+
+
+class ForbiddenError(ServiceError):
+    """The caller is known but lacks the scope."""
+
+    slug, title, status = "forbidden", "Scope not sufficient", 403
+
+
+class NotFoundError(ServiceError):
+    """No route, dataset, row or job has this address."""
+
+    slug, title, status = "not-found", "Not found", 404
+
+
+class MethodNotAllowedError(ServiceError):
+    """The address exists, but not for this method."""
+
+    slug, title, status = "method-not-allowed", "Method not allowed", 405
+
+
+class NotAcceptableError(ServiceError):
+    """No form of this answer is one the client accepts."""
+
+    slug, title, status = "not-acceptable", "No acceptable form", 406
+
+
+class LengthRequiredError(ServiceError):
+    """A body came without a ``Content-Length``."""
+
+    slug, title, status = "length-required", "Content-Length required", 411
+
+
+class BodyTooLargeError(ServiceError):
+    """The body is larger than any that the service reads."""
+
+    slug, title, status = "body-too-large", "Body too large", 413
+
+
+class UriTooLongError(ServiceError):
+    """The address is longer than the service reads."""
+
+    slug, title, status = "uri-too-long", "Address too long", 414
+
+
+class UnsupportedMediaTypeError(ServiceError):
+    """The body is not ``application/json``."""
+
+    slug, title, status = "unsupported-media-type", "Media type not supported", 415
+
+
+class InvalidBodyError(ServiceError):
+    """The body is JSON but does not fit."""
+
+    slug, title, status = "invalid-body", "Body does not fit", 422
+
+
+class RegistryError(ServiceError):
+    """``datasets.yaml`` has errors; ``errors`` lists all of them in file order."""
+
+    slug, title, status = "invalid-registry", "Registry not valid", 422
+
+
+class SourceError(ServiceError):
+    """A source file is missing, unreadable, outside its source, or changed while it was read."""
+
+    slug, title, status = "source-refused", "Source refused", 422
+
+
+class TableError(ServiceError):
+    """A table does not keep what its dataset declares; ``errors`` lists every finding."""
+
+    slug, title, status = "table-refused", "Table refused", 422
+
+
+class InternalError(ServiceError):
+    """A fault of the service itself; the log has the rest under the request id."""
+
+    slug, title, status = "internal-error", "Internal error", 500
+
+
+class EndpointError(ServiceError):
+    """The plugin that serves this endpoint failed on this call."""
+
+    slug, title, status = "endpoint-failed", "Endpoint failed", 500
+
+
+class RefreshError(ServiceError):
+    """A refresh ended before it was done; nothing changed."""
+
+    slug, title, status = "refresh-failed", "Refresh failed", 500
+
+
+class NoGenerationError(ServiceError):
+    """No Generation has been made yet."""
+
+    slug, title, status = "no-generation", "Nothing to serve yet", 503
+
+    def __init__(self, detail: str, **facts: object) -> None:
+        super().__init__(detail, headers={"Retry-After": "5"}, **facts)
+
+
+class BusyError(ServiceError):
+    """More questions are being worked on than the service allows at once."""
+
+    slug, title, status = "busy", "Too busy", 503
+
+    def __init__(self, detail: str, **facts: object) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"}, **facts)
+
+
+class NoRoomError(ServiceError):
+    """The state directory has no room for the tables of this refresh."""
+
+    slug, title, status = "no-room", "No room", 507

@@ -1,0 +1,172 @@
+"""One event, one line of JSON. Whatever a field holds, it can neither break nor flood a line."""
+
+import json
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import islice
+from math import isfinite
+from typing import TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_MOST_BYTES = 2_048
+_MOST_ITEMS = 50
+_MOST_DEPTH = 4
+_MOST_BITS = 256
+_SERVER_LOGGERS = ("_granian", "granian.access")
+
+
+def configure_logs(level: str, stream: TextIO | None = None) -> None:
+    """Write every event of at least ``level`` to ``stream``, by default standard error.
+
+    Events of the standard library's loggers take the same way.
+
+    Raises:
+        KeyError: there is no such level; there are debug, info, warning and error.
+    """
+    lines = _Lines(stream or sys.stderr)
+    processors: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _tell_exception,
+        _render,
+    ]
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, *processors],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=lambda *_: lines,
+        # Else a logger that was used before would keep the stream and level it had then.
+        cache_logger_on_first_use=False,
+    )
+    handler = _LinesHandler(lines)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *processors],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(_LEVELS[level])
+    for name in _SERVER_LOGGERS:
+        server = logging.getLogger(name)
+        server.handlers.clear()
+        server.propagate = True
+
+
+def server_logging() -> dict[str, object]:
+    """Give what the HTTP server is handed, so that its lines take the way of all others."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {},
+        "handlers": {},
+        "loggers": {name: {"handlers": [], "propagate": True} for name in _SERVER_LOGGERS},
+    }
+
+
+class _Lines:
+    """Writes whole lines; a stream that is closed or full costs the line, never the request."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def write(self, line: str) -> None:
+        with self._lock, suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = exception = msg = write
+
+
+class _LinesHandler(logging.Handler):
+    def __init__(self, lines: _Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        # BLE001: a record whose text and arguments do not fit must not fail its caller.
+        except Exception:  # noqa: BLE001
+            facts: EventDict = {"level": record.levelname.lower(), "logger": record.name}
+            line = _render(None, "", {"event": "log record not readable", **facts})
+        self._lines.write(line)
+
+
+def _tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    told = event.pop("exc_info", None)
+    if isinstance(told, tuple):
+        error = told[1]
+    else:
+        error = told if isinstance(told, BaseException) else sys.exc_info()[1] if told else None
+    if error is None:
+        return event
+    raw = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace")
+    # The end of a traceback is the part that tells.
+    cut = "…" if len(raw) > _MOST_BYTES else ""
+    tail = cut + raw[-(_MOST_BYTES - len(cut.encode())) :].decode("utf-8", "ignore")
+    return {**event, "error": f"{type(error).__name__}: {_text(error)}", "traceback": tail}
+
+
+def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
+    first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
+    fields = {name: _field(value) for name, value in {**first, **event}.items()}
+    # Escaped down to ASCII, so that no line or terminal control is left.
+    return json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
+
+
+def _field(value: object) -> object:
+    plain = _plain(value, 0)
+    if isinstance(plain, dict | list):
+        text = json.dumps(plain)
+        return plain if len(text) <= _MOST_BYTES else _cut(text)
+    return plain
+
+
+def _plain(value: object, depth: int) -> object:
+    if isinstance(value, str):
+        return _cut(value)
+    if value is None or isinstance(value, int | float):
+        return _number(value)
+    if depth < _MOST_DEPTH and isinstance(value, Mapping):
+        items = islice(value.items(), _MOST_ITEMS)
+        return {_cut(_text(name)): _plain(each, depth + 1) for name, each in items}
+    if depth < _MOST_DEPTH and isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each, depth + 1) for each in islice(value, _MOST_ITEMS)]
+    return _cut(_text(value))
+
+
+def _number(value: float | None) -> object:
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    return value
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    # BLE001: a value that cannot say what it is must not fail its caller.
+    except Exception:  # noqa: BLE001
+        return f"<{type(value).__name__}>"
+
+
+def _cut(text: str) -> str:
+    raw = text[:_MOST_BYTES].encode("utf-8", "backslashreplace")
+    if len(raw) <= _MOST_BYTES and len(text) <= _MOST_BYTES:
+        return raw.decode()
+    return raw[: _MOST_BYTES - 3].decode("utf-8", "ignore") + "…"

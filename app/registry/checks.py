@@ -1,0 +1,123 @@
+"""What must hold between the keys of a registry file: names that point at others, bounds, clashes.
+
+Works on what the schema left valid, so that one mistake is not reported twice.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from app.registry.build import age
+from app.registry.findings import Finding, child, quoted
+from app.registry.types import has_order, read_value
+
+OPERATORS = (
+    *("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte"),
+    *("contains", "icontains", "startswith", "isnull"),
+)
+
+Valid = Mapping[str, Any]
+
+
+def check(valid: Valid, sources: tuple[str, ...]) -> Iterator[Finding]:
+    """Give what is wrong between the keys of all datasets; ``sources`` are the declared names."""
+    for name, dataset in valid.get("datasets", {}).items():
+        pointer = f"/datasets/{name}"
+        yield from _source(dataset, pointer, sources)
+        yield from _status(dataset, pointer)
+        yield from _freshness(dataset, pointer)
+        yield from _roles(dataset, pointer)
+        yield from _columns(dataset.get("columns", {}), child(pointer, "columns"))
+
+
+def _source(dataset: Valid, pointer: str, sources: tuple[str, ...]) -> Iterator[Finding]:
+    source = dataset.get("source")
+    if source is not None and source not in sources:
+        message = f"no source {quoted(source)}"
+        yield Finding(message, f"{pointer}/source", source, allowed=sources, words=sources)
+
+
+def _status(dataset: Valid, pointer: str) -> Iterator[Finding]:
+    if "deprecated_since" in dataset and dataset.get("status") != "deprecated":
+        yield Finding("needs 'status: deprecated'", f"{pointer}/deprecated_since")
+
+
+def _freshness(dataset: Valid, pointer: str) -> Iterator[Finding]:
+    ages = [age(dataset.get("freshness", {}).get(each)) for each in ("warn_after", "error_after")]
+    if ages[0] and ages[1] and ages[0] > ages[1]:
+        yield Finding("comes before warn_after", f"{pointer}/freshness/error_after")
+
+
+def _roles(dataset: Valid, pointer: str) -> Iterator[Finding]:
+    columns = dataset.get("columns", {})
+    moments = ("date", "timestamp")
+    yield from _role(columns, dataset.get("time"), f"{pointer}/time", moments)
+    made = dataset.get("lineage", {}).get("generated_at")
+    if isinstance(made, str):
+        yield from _role(columns, made, f"{pointer}/lineage/generated_at", (*moments, "string"))
+
+
+def _role(
+    columns: Valid, name: str | None, pointer: str, allowed: tuple[str, ...]
+) -> Iterator[Finding]:
+    kind = columns.get(name or "", {}).get("type")
+    if kind is not None and kind not in allowed:
+        message = f"column {quoted(name)} is declared {kind}; {' or '.join(allowed)} is needed"
+        yield Finding(message, pointer, name)
+
+
+def _columns(columns: Valid, pointer: str) -> Iterator[Finding]:
+    yield from _clashes(columns, pointer)
+    for name, column in columns.items():
+        yield from _values(column, child(pointer, name))
+
+
+def _clashes(columns: Valid, pointer: str) -> Iterator[Finding]:
+    seen: dict[str, str] = {}
+    for name in columns:
+        folded = name.casefold()
+        if folded in seen:
+            message = f"column {quoted(name)} differs from {quoted(seen[folded])} only in case"
+            yield Finding(message, child(pointer, name), name, of_key=True)
+        seen.setdefault(folded, name)
+        base, split, operator = name.rpartition("__")
+        if split and operator in OPERATORS and base in columns:
+            message = f"column {quoted(name)} looks like a filter of column {quoted(base)}"
+            yield Finding(message, child(pointer, name), name, of_key=True)
+
+
+def _values(column: Valid, pointer: str) -> Iterator[Finding]:
+    kind = column.get("type", "")
+    given = [(key, column[key]) for key in ("minimum", "maximum") if key in column]
+    yield from (
+        Finding(f"a {kind} column has no {key}", child(pointer, key), value)
+        for key, value in given
+        if not has_order(kind)
+    )
+    bounds = given if has_order(kind) else []
+    listed = [(f"enum/{at}", value) for at, value in enumerate(column.get("enum", ()))]
+    wrong = [pair for pair in bounds if isinstance(pair[1], bool) or not _fits(kind, pair[1])]
+    for key, value in (*wrong, *(pair for pair in listed if not _fits(kind, pair[1]))):
+        yield Finding(_unfit(kind, value), f"{pointer}/{key}", value)
+    if len(bounds) == len(("minimum", "maximum")) and not wrong:
+        yield from _bounds(kind, column, pointer)
+
+
+def _bounds(kind: str, column: Valid, pointer: str) -> Iterator[Finding]:
+    least, most = (read_value(kind, column[key]) for key in ("minimum", "maximum"))
+    if isinstance(least, str) != isinstance(most, str):
+        yield Finding("is not of the same type as minimum", f"{pointer}/maximum", column["maximum"])
+    elif least > most:
+        yield Finding("is less than minimum", f"{pointer}/maximum", column["maximum"])
+
+
+def _fits(kind: str, value: object) -> bool:
+    try:
+        read_value(kind, value)
+    except ValueError:
+        return False
+    return True
+
+
+def _unfit(kind: str, value: object) -> str:
+    hint = "; put it in quotes" if kind == "string" else ""
+    return f"{quoted(value)} does not fit a column{f' of type {kind}' if kind else ''}{hint}"

@@ -1,0 +1,200 @@
+"""One event, one line of JSON."""
+
+import io
+import json
+import logging
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import structlog
+from granian.log import LogLevels, configure_logging
+
+from app.logs import configure_logs, server_logging
+
+log = structlog.get_logger()
+
+
+@pytest.fixture
+def stream():
+    """Give a stream that is logged to at level debug; afterwards all is as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    configure_logs("debug", stream)
+    yield stream
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def without_pytest(stream):
+    """Configure once more, without pytest's own handlers, which some records break."""
+    configure_logs("info", stream)
+
+
+def lines(stream):
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_event_is_one_line_with_its_time_level_and_fields(stream):
+    log.info("generation committed", generation=41, datasets=["a"], took_ms=9.5, by=None)
+    (line,) = lines(stream)
+    assert list(line)[:3] == ["timestamp", "level", "event"]
+    assert line["timestamp"].endswith("Z")
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(line.pop("timestamp"))).seconds < 60
+    assert line == {
+        "level": "info", "event": "generation committed",
+        "generation": 41, "datasets": ["a"], "took_ms": 9.5, "by": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("level", "count"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)]
+)
+def test_a_level_leaves_out_what_is_less_important(stream, level, count):
+    configure_logs(level, stream)
+    for logger in (log, logging.getLogger("other")):
+        logger.debug("a")
+        logger.info("b")
+        logger.warning("c")
+        logger.error("d")
+    assert len(lines(stream)) == 2 * count
+
+
+def test_an_unknown_level_is_refused():
+    with pytest.raises(KeyError):
+        configure_logs("loud")
+
+
+def test_a_thousand_injections_give_exactly_a_thousand_lines(stream):
+    without_pytest(stream)
+    signs = [
+        "\r",
+        "\n",
+        "\r\n",
+        "\x1b[2J",
+        "\u2028",
+        "\u2029",
+        "\x85",
+        "\x00",
+        "\ud800",
+        '"}\n{"a":"',
+        "\x0b",
+    ]
+    chance = random.Random(1)  # noqa: S311 - the same texts in each run, not secret ones
+    for _ in range(500):
+        text = "x".join(chance.choices(signs, k=5)) * chance.choice([1, 1, 1, 20_000])
+        log.info(text, field=text, nested={text: [text]}, other=ValueError(text))
+        logging.getLogger("other").info("%s", text)
+    written = stream.getvalue()
+    assert written.isascii()
+    assert written.count("\n") == len(lines(stream)) == 1_000
+    assert not set(written) - {"\n"} & {chr(code) for code in range(32)}
+    assert max(map(len, written.split("\n"))) < 100_000
+
+
+class Silent:
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("x" * 3_000, "x" * 2_045 + "…"),
+        ("€" * 3_000, "€" * 681 + "…"),
+        ("x" * 2_048, "x" * 2_048),
+        (float("nan"), "nan"),
+        (True, True),
+        (10**100, "a number of 333 bits"),
+        (b"\xff", r"b'\xff'"),
+        ({1: {2}}, {"1": [2]}),
+        ([[[[[[1]]]]]], [[[["[[1]]"]]]]),
+        (list(range(99)), list(range(50))),
+        (Silent(), "<Silent>"),
+        (Path("a"), "a"),
+    ],
+)
+def test_a_field_becomes_json_of_at_most_two_kilobytes(stream, value, expected):
+    log.info("event", field=value)
+    assert lines(stream)[0]["field"] == expected
+
+
+def test_a_large_list_becomes_a_text_that_is_cut(stream):
+    log.info("event", field=["x" * 100] * 50)
+    assert len(lines(stream)[0]["field"].encode()) <= 2_048
+
+
+@pytest.mark.parametrize("form", ["log", "instance", "standard"])
+def test_an_exception_is_one_field_and_its_traceback_another(stream, form):
+    try:
+        int("bad\nvalue")
+    except ValueError as error:
+        if form == "log":
+            log.exception("refresh failed")
+        elif form == "instance":
+            log.warning("refresh failed", exc_info=error)
+        else:
+            logging.getLogger("other").exception("refresh failed")
+    (line,) = lines(stream)
+    assert line["error"].startswith("ValueError: invalid literal")
+    assert line["traceback"].startswith("Traceback")
+    assert line["traceback"].endswith(line["error"] + "\n")
+    assert "exc_info" not in line
+
+
+def test_of_a_long_traceback_the_end_is_kept(stream):
+    log.error("failed", exc_info=ValueError("€" * 5_000 + "end"))
+    assert lines(stream)[0]["traceback"].endswith("€end\n")
+
+
+def test_without_an_exception_there_is_no_such_field(stream):
+    log.error("failed", exc_info=True)
+    assert "error" not in lines(stream)[0]
+
+
+def test_lines_of_the_standard_library_take_the_same_way(stream):
+    logging.getLogger("some.library").warning("%s rows", 7)
+    (line,) = lines(stream)
+    assert (line["level"], line["event"], line["logger"]) == ("warning", "7 rows", "some.library")
+
+
+def test_lines_of_the_http_server_take_the_same_way(stream, capfd):
+    configure_logging(LogLevels.info, server_logging())
+    logging.getLogger("_granian").info("Starting")
+    configure_logging(LogLevels.info)
+    configure_logs("info", stream)
+    logging.getLogger("_granian").info("Started")
+    assert [line["event"] for line in lines(stream)] == ["Starting", "Started"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_record_that_does_not_fit_its_arguments_is_still_a_line(stream):
+    without_pytest(stream)
+    logging.getLogger("other").info("%d", "seven")
+    (line,) = lines(stream)
+    assert (line["event"], line["logger"]) == ("log record not readable", "other")
+
+
+def test_fields_bound_to_a_request_are_in_its_lines(stream):
+    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+        log.info("request")
+    log.info("later")
+    assert [line.get("request_id") for line in lines(stream)] == ["r-1", None]
+
+
+def test_a_stream_that_is_gone_costs_the_line_and_nothing_else(stream):
+    stream.close()
+    log.info("event")
+    logging.getLogger("other").info("event")
+
+
+@pytest.mark.usefixtures("stream")
+def test_without_a_stream_lines_go_to_standard_error(capsys):
+    configure_logs("info")
+    log.info("event")
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert json.loads(written.err)["event"] == "event"
