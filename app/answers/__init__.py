@@ -1,0 +1,7 @@
+"""Answers: finished bytes under an identity, kept and made once. flask-caching lives here only."""
+
+from app.answers.answer import Answer, Identity
+from app.answers.keeper import Keeper
+from app.answers.memory import MemoryCache
+
+__all__ = ["Answer", "Identity", "Keeper", "MemoryCache"]

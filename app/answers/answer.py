@@ -1,0 +1,60 @@
+"""An Answer: finished bytes with headers, and the identity that names them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from app import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an Answer depends on, and nothing else: the cache key and the base of the ETag.
+
+    ``query`` is canonical: the checked parameters with their defaults, in one order.
+    ``freshness`` is told in the body, so an answer that was fresh is another one later.
+    """
+
+    generation: int
+    route: str
+    query: str
+    freshness: str
+    format: str = "json"
+
+    @property
+    def text(self) -> str:
+        """Write it as one line; the Generation comes first, so that its Answers go together."""
+        parts = (self.generation, self.route, self.query, self.format, self.freshness, __version__)
+        return "\n".join(map(str, parts))
+
+    def etag(self, key: bytes) -> str:
+        """Give the ETag: a keyed hash, so that nobody can guess another's.
+
+        It is weak: the same question asked again gives the same figures, but the last digit of
+        a sum of floats may depend on the order in which threads added them.
+        """
+        return f'W/"{blake2b(self.text.encode(), key=key, digest_size=16).hexdigest()}"'
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Finished bytes; ``told`` is what the request's log line repeats."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    told: Mapping[str, object] = field(default_factory=dict)
+
+    def as_bytes(self) -> bytes:
+        """Write it for a cache: a line of JSON, then the body as it is."""
+        head = {name: value for name, value in asdict(self).items() if name != "body"}
+        return orjson.dumps(head) + b"\n" + self.body
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Answer":
+        """Read it from a cache."""
+        head, _, body = content.partition(b"\n")
+        given: dict[str, Any] = orjson.loads(head)
+        return cls(body, given["headers"], given["told"])

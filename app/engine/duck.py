@@ -1,0 +1,103 @@
+"""Runs Statements on DuckDB: one instance for the Tables of one Generation, in a shut box."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+
+import duckdb
+
+from app.engine.cells import read_cells
+from app.engine.queue import Queue
+from app.engine.sql import quoted_name, quoted_text
+from app.query import NO_STAMP, Rows, Stamp, Statement
+
+_SHUT = (
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET allow_community_extensions = false",
+    "SET python_enable_replacements = false",
+    "SET enable_external_access = false",
+    "SET lock_configuration = true",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """What one instance may use: threads, bytes of memory, and a folder to spill to."""
+
+    threads: int
+    memory_bytes: int
+    spill: Path
+
+
+def connect(limits: EngineLimits) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory instance with these limits, in UTC."""
+    connection = duckdb.connect(":memory:")
+    # Without GLOBAL a cursor would show the time zone of the host.
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    connection.execute(f"SET threads = {limits.threads:d}")
+    connection.execute(f"SET memory_limit = '{limits.memory_bytes:d}B'")
+    connection.execute(f"SET temp_directory = {quoted_text(str(limits.spill))}")
+    if not duckdb.__version__.startswith("1."):
+        # DuckDB 2 keeps eight threads for I/O otherwise, whatever `threads` says.
+        connection.execute("SET async_threads = 1")
+    return connection
+
+
+class DuckEngine:
+    """The Tables of one Generation; safe to use from many threads.
+
+    It is never closed: dropping the last reference is safe while cursors run, ``close()``
+    is not. Files that are unlinked meanwhile stay readable.
+
+    Raises:
+        FileNotFoundError: a Table file is gone.
+    """
+
+    def __init__(self, tables: Mapping[str, Path], limits: EngineLimits, queue: Queue) -> None:
+        self._queue = queue
+        self._connection = connect(limits)
+        for name, path in tables.items():
+            where, catalog = quoted_text(str(path)), quoted_name(name)
+            try:
+                self._connection.execute(f"ATTACH {where} AS {catalog} (READ_ONLY)")
+            except duckdb.IOException as error:
+                raise FileNotFoundError(path.name) from error
+        for setting in _SHUT:
+            self._connection.execute(setting)
+
+    def run(self, statement: Statement) -> Rows:
+        """Run a Statement.
+
+        Raises:
+            BusyError: too many questions are being worked on.
+        """
+        # A DuckDB connection serves one thread at a time; a cursor is its own connection.
+        with self._queue.turn(), self._connection.cursor() as cursor:
+            cursor.execute(statement.sql, statement.values)
+            kinds = [each[1] for each in cursor.description]
+            cells = cursor.fetchall()
+        width = len(statement.columns)
+        stamp = _figures_stamp if statement.figures else _rows_stamp
+        read = read_cells(kinds[:width], [row[:width] for row in cells])
+        return Rows(statement.columns, read, stamp([row[width:] for row in cells]))
+
+
+def _rows_stamp(lineage: Sequence[tuple[object, ...]]) -> Stamp:
+    """Make the Stamp of rows that end in ``dataset_id, model_version, generated_at``."""
+    if not lineage:
+        return NO_STAMP
+    dataset_id, model_version, generated_at = max(lineage, key=itemgetter(2, 1, 0))
+    versions = {row[1] for row in lineage}
+    return Stamp.of((generated_at, model_version, dataset_id), versions)
+
+
+def _figures_stamp(lineage: Sequence[tuple[object, ...]]) -> Stamp:
+    """Make the Stamp of figures that end in the newest lineage and all model versions."""
+    stamp = NO_STAMP
+    for newest, versions in lineage:
+        if newest is not None:
+            values = newest.values() if isinstance(newest, dict) else newest
+            stamp = stamp.joined(Stamp.of(tuple(values), versions or ()))  # type: ignore[arg-type]
+    return stamp

@@ -1,0 +1,188 @@
+"""Loads copied source files into one Table file, verified. Runs in a process of its own."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from app.dataset import Dataset
+from app.engine.duck import EngineLimits, connect
+from app.engine.fit import Fitted, fit_columns
+from app.engine.sql import quoted_name, quoted_text
+from app.engine.table import Fact, Finding, Table
+from app.engine.verify import Verifier
+from app.errors import NoRoomError, SourceError, TableError
+from app.query import TABLE
+
+# Raised by one whenever the same source and declaration would make another Table file.
+LOADER_VERSION = 1
+# One that both DuckDB 1.5 and 2.0 read and write.
+STORAGE_VERSION = "v1.2.0"
+
+_LOADING = quoted_name("loading")
+_LOADED = f"{_LOADING}.main.{quoted_name(TABLE)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What is to be loaded: copies of the source files, and what is known of the originals.
+
+    ``files`` holds ``path, sha256, bytes`` of each original, in the order of ``copies``.
+    """
+
+    dataset: Dataset
+    copies: Sequence[Path]
+    files: Sequence[Fact]
+
+    @property
+    def hash(self) -> str:
+        """Name the Table: a hash of everything that goes into its file."""
+        return table_hash(self.dataset, [(str(f["path"]), str(f["sha256"])) for f in self.files])
+
+
+def table_hash(dataset: Dataset, files: Sequence[tuple[str, str]]) -> str:
+    """Hash what goes into a Table file: files by path and sha256, declaration, versions."""
+    content = {
+        "files": sorted(files),
+        "declaration": _declaration(dataset),
+        "loader": LOADER_VERSION,
+        "storage": STORAGE_VERSION,
+    }
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _declaration(dataset: Dataset) -> dict[str, object]:
+    """Give the part of a dataset that decides what its Table holds, or whether it is refused."""
+    told = {"description", "unit", "filterable", "physical", "nan", "stored"}
+    columns = [
+        {name: value for name, value in asdict(column).items() if name not in told}
+        for column in dataset.columns
+    ]
+    lineage = {
+        name: part if part is None or isinstance(part, str) else {"value": part["value"]}
+        for name, part in asdict(dataset.lineage).items()
+    }
+    return {
+        "keys": dataset.keys,
+        "time": dataset.time,
+        "lineage": lineage,
+        "columns": columns,
+        "strict": dataset.strict,
+        "hive_partitioning": dataset.hive_partitioning,
+    }
+
+
+def load_table(loading: Loading, tables: Path, limits: EngineLimits) -> Table:
+    """Write the Table file ``tables/<hash>.duckdb`` and give its facts.
+
+    The file appears whole or not at all; one that is there already is verified no more.
+
+    Raises:
+        SourceError: a file is no Parquet, or the files of the table do not fit each other.
+        TableError: the content does not keep what the dataset declares.
+        NoRoomError: the disk, or the room to spill to, is full.
+    """
+    target = tables / f"{loading.hash}.duckdb"
+    unfinished = tables / f"{loading.hash}.unfinished"
+    unfinished.unlink(missing_ok=True)
+    try:
+        table = _loaded(loading, unfinished, limits)
+    except duckdb.Error as error:
+        raise _refusal(loading.dataset, error) from error
+    else:
+        _settle(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+        unfinished.with_suffix(".unfinished.wal").unlink(missing_ok=True)
+    return table
+
+
+def _loaded(loading: Loading, target: Path, limits: EngineLimits) -> Table:
+    connection = connect(limits)
+    try:
+        connection.execute(
+            f"ATTACH {quoted_text(str(target))} AS {_LOADING} (STORAGE_VERSION '{STORAGE_VERSION}')"
+        )
+        fitted = _fitted(connection, loading)
+        connection.execute(_create(loading, fitted))
+        facts = _verified(connection, loading.dataset, fitted)
+        connection.execute(f"DETACH {_LOADING}")
+    finally:
+        connection.close()
+    return Table(
+        hash=loading.hash, bytes=target.stat().st_size, files=tuple(loading.files), **facts
+    )
+
+
+def _fitted(connection: duckdb.DuckDBPyConnection, loading: Loading) -> tuple[Fitted, ...]:
+    found = connection.execute(f"SELECT * FROM {_reader(loading)} LIMIT 0").description
+    fitted, findings = fit_columns(loading.dataset, {each[0]: each[1] for each in found})
+    _refuse(loading.dataset, findings)
+    return fitted
+
+
+def _reader(loading: Loading) -> str:
+    paths = ", ".join(quoted_text(str(path)) for path in loading.copies)
+    hive = "true" if loading.dataset.hive_partitioning else "false"
+    return f"read_parquet([{paths}], hive_partitioning = {hive})"
+
+
+def _create(loading: Loading, fitted: Sequence[Fitted]) -> str:
+    columns = ", ".join(
+        f"CAST({quoted_name(each.name)} AS {each.physical}) AS {quoted_name(each.name)}"
+        for each in fitted
+    )
+    order = ", ".join(quoted_name(key) for key in loading.dataset.keys)
+    return f"CREATE TABLE {_LOADED} AS SELECT {columns} FROM {_reader(loading)} ORDER BY {order}"
+
+
+def _verified(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, fitted: Sequence[Fitted]
+) -> dict[str, Any]:
+    verifier = Verifier(connection, _LOADED, dataset, fitted)
+    _refuse(dataset, verifier.findings())
+    (rows,) = connection.execute(f"SELECT count(*) FROM {_LOADED}").fetchall()[0]
+    return {"rows": rows, "columns": verifier.columns(), "versions": verifier.versions()}
+
+
+def _refuse(dataset: Dataset, findings: Sequence[Finding]) -> None:
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        raise TableError(
+            f"{dataset.name}: {errors[0].message}"
+            + (f" (and {len(errors) - 1} more findings)" if len(errors) > 1 else ""),
+            dataset=dataset.name,
+            errors=[finding.as_fact() for finding in errors],
+        )
+
+
+def _refusal(dataset: Dataset, error: duckdb.Error) -> Exception:
+    """Say in our own words what the engine stumbled over; its text may show paths."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return NoRoomError(f"{dataset.name}: loading needs more memory or room than it may use.")
+    if isinstance(error, duckdb.IOException) and "No space left" in str(error):
+        return NoRoomError(f"{dataset.name}: the state directory is full.")
+    if isinstance(error, duckdb.BinderException):
+        message = "its files do not have the same columns"
+    elif isinstance(error, duckdb.ConversionException):
+        message = "its files do not have the same types, or a value does not fit its type"
+    else:
+        message = "a file is damaged, or is no Parquet file"
+    return SourceError(f"{dataset.name}: {message}.", dataset=dataset.name)
+
+
+def _settle(unfinished: Path, target: Path) -> None:
+    """Make a finished Table file durable, read-only and visible under its name."""
+    descriptor = os.open(unfinished, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        os.fchmod(descriptor, 0o400)
+    finally:
+        os.close(descriptor)
+    unfinished.rename(target)

@@ -1,0 +1,36 @@
+"""Lets a few questions run at once, a few wait, and refuses the rest. Knows no SQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+
+from app.errors import BusyError
+
+_LONGEST_WAIT_SECONDS = 10.0
+
+
+class Queue:
+    """How many questions a worker works on at once, whatever Generation they ask."""
+
+    def __init__(self, running: int, waiting: int) -> None:
+        self._running = BoundedSemaphore(running)
+        self._admitted = BoundedSemaphore(running + waiting)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn and hold it.
+
+        Raises:
+            BusyError: too many wait already, or the turn did not come in time.
+        """
+        if not self._admitted.acquire(blocking=False):
+            raise BusyError("Too many questions are waiting; try again in a moment.")
+        try:
+            if not self._running.acquire(timeout=_LONGEST_WAIT_SECONDS):
+                raise BusyError("The questions before this one take too long; try again.")
+            try:
+                yield
+            finally:
+                self._running.release()
+        finally:
+            self._admitted.release()

@@ -1,0 +1,94 @@
+"""A Table: one dataset's content, verified, in our own file; its facts, not its rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from app.dataset import Column, Dataset, moment
+
+Fact = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a Table's check found; an ``error`` refuses the Table, a ``warning`` is told."""
+
+    rule: str
+    message: str
+    column: str | None = None
+    count: int | None = None
+    examples: Sequence[object] = ()
+    severity: str = "error"
+
+    def as_fact(self) -> dict[str, object]:
+        """Give it as a member of a problem document."""
+        return {name: value for name, value in asdict(self).items() if value not in (None, ())}
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """One column as the Table holds it, with its figures as JSON shows them.
+
+    ``distinct`` is an estimate (within a few per cent).
+    """
+
+    name: str
+    type: str
+    physical: str
+    nan: bool = False
+    nulls: int = 0
+    distinct: int | None = None
+    min: object = None
+    max: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The facts of one Table file; ``hash`` names the file and says what went into it.
+
+    ``versions`` holds, for each dataset_id and model_version, its rows and its spans of
+    ``generated_at`` and of the dataset's time. ``files`` holds what it was loaded from.
+    """
+
+    hash: str
+    rows: int
+    bytes: int
+    columns: tuple[TableColumn, ...]
+    versions: tuple[Fact, ...] = ()
+    files: tuple[Fact, ...] = field(default=())
+
+    @property
+    def newest(self) -> datetime | None:
+        """Give ``max(generated_at)``, the age of the Table's data."""
+        spans = [str(each["last_generated_at"]) for each in self.versions]
+        return max(map(moment, spans), default=None)
+
+    def completed(self, dataset: Dataset) -> Dataset:
+        """Give the dataset with every column that is served, as this Table holds it."""
+        declared = {column.name: column for column in dataset.columns}
+        return replace(
+            dataset,
+            columns=tuple(
+                replace(
+                    declared.get(each.name, Column(each.name)),
+                    type=each.type,
+                    physical=each.physical,
+                    nan=each.nan,
+                    stored=each.name,
+                )
+                for each in self.columns
+            ),
+        )
+
+    def as_fact(self) -> dict[str, object]:
+        """Give it as a member of a manifest."""
+        return asdict(self)
+
+    @classmethod
+    def from_fact(cls, fact: Mapping[str, object]) -> "Table":
+        """Read it from a manifest."""
+        given: dict[str, Any] = dict(fact)
+        columns = tuple(TableColumn(**each) for each in given.pop("columns"))
+        versions, files = tuple(given.pop("versions")), tuple(given.pop("files"))
+        return cls(columns=columns, versions=versions, files=files, **given)

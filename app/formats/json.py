@@ -1,0 +1,64 @@
+"""Values as JSON, without loss: the one table for every body and every document."""
+
+import base64
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from app.query import JsonText, Rows, WideInteger
+
+JSON = "application/json"
+
+_OPTIONS = (
+    orjson.OPT_NAIVE_UTC
+    | orjson.OPT_UTC_Z
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_NON_STR_KEYS
+)
+
+
+def json_bytes(body: object) -> bytes:
+    """Write a body: mappings, sequences, Rows, and every value that a Table can hold.
+
+    NaN and infinities are null, timestamps are UTC with ``Z``, decimals are text with their
+    full scale, bytes are base64, durations are ISO 8601.
+    """
+    return orjson.dumps(body, default=_shown, option=_OPTIONS)
+
+
+def plain(value: object) -> object:
+    """Give one value as what a JSON reader would make of it."""
+    return value if isinstance(value, int) else orjson.loads(json_bytes(value))
+
+
+def _shown(value: object) -> object:
+    show = _SHOWN.get(type(value))
+    if show is None:
+        raise TypeError(f"no JSON form for {type(value).__name__}")
+    return show(value)
+
+
+def _duration(value: timedelta) -> str:
+    sign, value = ("-", -value) if value < timedelta(0) else ("", value)
+    seconds = Decimal(value.seconds) + Decimal(value.microseconds) / 1_000_000
+    return f"{sign}P{value.days}DT{seconds.normalize():f}S"
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+_SHOWN: Mapping[type, Callable[[Any], object]] = {
+    Rows: list,
+    JsonText: lambda value: orjson.Fragment(str(value)),
+    WideInteger: lambda value: orjson.Fragment(str(int(value))),
+    Decimal: lambda value: format(value, "f"),
+    bytes: _base64,
+    timedelta: _duration,
+    MappingProxyType: dict,
+}

@@ -1,0 +1,23 @@
+"""Generations and the Store that keeps them: manifests, pointer, retention. Knows no sources."""
+
+from app.generation.current import CurrentGeneration
+from app.generation.generation import Generation, completed_datasets, open_generation
+from app.generation.manifest import Manifest
+from app.generation.retention import Retention, collect
+from app.generation.store import Store, write_whole
+from app.generation.workers import WorkerMark, mark_worker, worker_marks
+
+__all__ = [
+    "CurrentGeneration",
+    "Generation",
+    "Manifest",
+    "Retention",
+    "Store",
+    "WorkerMark",
+    "collect",
+    "completed_datasets",
+    "mark_worker",
+    "open_generation",
+    "worker_marks",
+    "write_whole",
+]

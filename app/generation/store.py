@@ -1,0 +1,171 @@
+"""The Store: the state directory, the one pointer in it, and how both are changed.
+
+It never reads a source, and it never changes a file that has its final name.
+"""
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.generation.manifest import Manifest
+
+_FOLDERS = ("generations", "tables", "jobs", "staging", "spill", "workers")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The state directory; ours alone (0700)."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, path: Path) -> "Store":
+        """Open the Store there, made where it is missing."""
+        for folder in ("", *_FOLDERS):
+            (path / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        return cls(path)
+
+    @property
+    def generations(self) -> Path:
+        """Give the folder of manifests."""
+        return self.path / "generations"
+
+    @property
+    def tables(self) -> Path:
+        """Give the folder of Table files."""
+        return self.path / "tables"
+
+    @property
+    def jobs(self) -> Path:
+        """Give the folder of job records."""
+        return self.path / "jobs"
+
+    @property
+    def staging(self) -> Path:
+        """Give the folder that copies of sources are made in."""
+        return self.path / "staging"
+
+    @property
+    def spill(self) -> Path:
+        """Give the folder that an engine may spill to."""
+        return self.path / "spill"
+
+    @property
+    def workers(self) -> Path:
+        """Give the folder in which each worker says which Generation it serves."""
+        return self.path / "workers"
+
+    @property
+    def pointer(self) -> Path:
+        """Give the one symlink whose replacement is the commit."""
+        return self.path / "CURRENT"
+
+    def current(self) -> str | None:
+        """Read the pointer: the name of the current manifest, or None before the first commit."""
+        try:
+            return self.pointer.readlink().name
+        except FileNotFoundError:
+            return None
+
+    def manifest(self, name: str) -> Manifest:
+        """Read a manifest by its name.
+
+        Raises:
+            FileNotFoundError: it has been collected.
+        """
+        return Manifest.from_bytes((self.generations / name).read_bytes())
+
+    def latest(self) -> Manifest | None:
+        """Read the current manifest, if there is one."""
+        name = self.current()
+        return None if name is None else self.manifest(name)
+
+    def numbers(self) -> list[int]:
+        """Give the numbers of all kept Generations, oldest first."""
+        return sorted(int(path.stem) for path in self.generations.glob("*.json"))
+
+    def next_number(self) -> int:
+        """Give a number above every one that was ever given."""
+        return max(self.numbers(), default=0) + 1
+
+    def table_file(self, table_hash: str) -> Path:
+        """Give the path of a Table file."""
+        return self.tables / f"{table_hash}.duckdb"
+
+    def commit(self, manifest: Manifest) -> None:
+        """Make that Generation the current one: the manifest first, then the pointer.
+
+        Before the last rename nothing is visible; after it nothing is left to do.
+        """
+        write_whole(self.generations / manifest.name, manifest.as_bytes())
+        sync_folder(self.tables)
+        aside = self.path / "CURRENT.next"
+        aside.unlink(missing_ok=True)
+        aside.symlink_to(Path("generations") / manifest.name)
+        aside.rename(self.pointer)
+        sync_folder(self.path)
+
+    def tidy(self) -> None:
+        """Remove what a builder that died left behind; to be called by the only builder."""
+        current = self.current()
+        for path in self.generations.iterdir():
+            if current is None or path.name > current:
+                path.unlink()
+        for path in self.staging.iterdir():
+            shutil.rmtree(path)
+        for path in self.tables.glob("*.unfinished*"):
+            path.unlink()
+
+    @contextmanager
+    def lock(self, name: str, *, wait: bool = True) -> Iterator[bool]:
+        """Hold the lock of that name across processes; gives False where it is taken.
+
+        The kernel frees it when its holder dies.
+        """
+        descriptor = os.open(self.path / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
+
+    def key(self) -> bytes:
+        """Give the secret that ETags are made with, made at the first call."""
+        path = self.path / "etag.key"
+        with self.lock("key"):
+            if not path.exists():
+                write_whole(path, secrets.token_bytes(32))
+        return path.read_bytes()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole and durable, or not at all."""
+    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.rename(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

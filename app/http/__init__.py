@@ -1,0 +1,19 @@
+"""HTTP by Flask, which lives here only: routes, parameters, problems, documents."""
+
+from app.http.answering import Answering
+from app.http.build import App, Services, build_app, document_of
+from app.http.health import Health
+from app.http.problems import problem_bytes
+from app.http.visit import VISIT, Visit
+
+__all__ = [
+    "VISIT",
+    "Answering",
+    "App",
+    "Health",
+    "Services",
+    "Visit",
+    "build_app",
+    "document_of",
+    "problem_bytes",
+]

@@ -1,0 +1,57 @@
+"""A body as JSON: refused by its length, its media type or its form before it is looked at."""
+
+import orjson
+from flask import request
+
+from app.errors import (
+    BodyTooLargeError,
+    InvalidBodyError,
+    LengthRequiredError,
+    MalformedJsonError,
+    MalformedRequestError,
+    UnsupportedMediaTypeError,
+)
+from app.formats import JSON
+
+_LARGEST_BODY = 64 * 1024
+
+
+def json_object() -> dict[str, object]:
+    """Read the body of the current request as a JSON object; an empty body is an empty one.
+
+    To be called when the caller's scope is settled: nobody else's body is read.
+
+    Raises:
+        LengthRequiredError: it came without ``Content-Length``.
+        BodyTooLargeError: it is larger than any we take.
+        UnsupportedMediaTypeError: it is not said to be JSON.
+        MalformedRequestError: it was cut on its way.
+        MalformedJsonError: it is not JSON.
+        InvalidBodyError: it is JSON, but no object.
+    """
+    content = _content()
+    if not content:
+        return {}
+    if request.mimetype != JSON:
+        raise UnsupportedMediaTypeError(f"The body must be {JSON}.", allowed=[JSON])
+    try:
+        given = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        place = {"line": error.lineno, "column": error.colno}
+        raise MalformedJsonError("The body is not JSON.", errors=[place]) from error
+    if not isinstance(given, dict):
+        raise InvalidBodyError("The body is JSON, but no object.")
+    return given
+
+
+def _content() -> bytes:
+    if request.headers.get("Transfer-Encoding"):
+        raise LengthRequiredError("Send the body with a Content-Length.")
+    length = request.content_length or 0
+    if length > _LARGEST_BODY:
+        raise BodyTooLargeError(f"A body has at most {_LARGEST_BODY} bytes.", allowed=_LARGEST_BODY)
+    content = request.get_data(cache=False) if length else b""
+    if len(content) != length:
+        # A body that was cut on its way reads as a shorter one, without any error.
+        raise MalformedRequestError("The body is shorter than its Content-Length.")
+    return content

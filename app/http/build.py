@@ -1,0 +1,148 @@
+"""Builds the Flask app of one shape: routes and documents for what its datasets offer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Flask, Response, request
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
+
+from app import __version__
+from app.dataset import Dataset
+from app.discovery import Plugins
+from app.errors import InternalError, ServiceError
+from app.http.answering import Answering
+from app.http.catalogue import catalogue_blueprint
+from app.http.docs import docs_blueprint
+from app.http.documents import METADATA, PROBLEM, refused_response
+from app.http.endpoints import endpoint_blueprint
+from app.http.health import Health, health_blueprint
+from app.http.problems import problem_bytes, refusal_of
+from app.http.refresh import RefreshSchema, refresh_blueprint
+from app.http.visit import visit_of
+from app.refresh import Refresher
+
+log = structlog.get_logger()
+
+_CONFIG = {
+    "API_TITLE": "Assay",
+    "API_VERSION": __version__,
+    "OPENAPI_VERSION": "3.1.1",
+    "PROPAGATE_EXCEPTIONS": False,
+}
+_ABOUT = (
+    "Gold tables as a documented API, every answer stamped with its lineage. Everything is "
+    "precomputed: nothing here infers, trains or forecasts."
+)
+
+
+# What a room above may know of the app: a WSGI callable with a document.
+App = Flask
+
+
+class TextConverter(BaseConverter):
+    """Any text as one part of a path, slashes and line breaks included."""
+
+    regex = r"(?s:.*?)"
+    part_isolating = False
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What outlives every app: made once in a worker, handed to each app it builds."""
+
+    plugins: Plugins
+    answering: Answering
+    refresher: Refresher
+    health: Health
+
+
+class AssayApi(Api):  # type: ignore[misc]
+    """flask-smorest, but refusals are problem documents and the document is ours to serve."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_responses(self) -> None:
+        """Document the one form of refusal instead of the library's own."""
+        self.spec.components.schema("Problem", dict(PROBLEM))
+        self.spec.components.schema("Metadata", dict(METADATA))
+        self.spec.components.response("Refused", refused_response())
+        self.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
+        key = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+        self.spec.components.security_scheme("key", key)
+
+    def _register_etag_headers(self) -> None:
+        """Leave out the library's own headers."""
+
+    def _register_pagination_header(self) -> None:
+        """Leave out the library's own headers."""
+
+    def handle_http_exception(self, error: HTTPException) -> Response:
+        """Turn a refusal of the framework into ours."""
+        return _refused(refusal_of(error))
+
+
+def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
+    """Build the app for these completed datasets; it serves every Generation of their shape."""
+    app = Flask("assay", static_folder=None)
+    app.config.update(_CONFIG)
+    app.url_map.merge_slashes = False
+    app.url_map.converters["text"] = TextConverter
+    app.register_error_handler(ServiceError, _refused)
+    app.register_error_handler(Exception, _failed)
+    api = AssayApi(app, spec_kwargs=_spec_kwargs(datasets))
+    api.spec.components.schema("Refresh", schema=RefreshSchema)
+    offers, clashes = services.plugins.offers(datasets)
+    for clash in clashes:
+        log.error("endpoint not offered", dataset=clash.dataset, endpoint=clash.endpoint)
+    blueprints = [
+        *(endpoint_blueprint(offer, services.answering, services.plugins) for offer in offers),
+        catalogue_blueprint(services.answering, offers),
+        refresh_blueprint(services.refresher),
+        health_blueprint(services.health),
+    ]
+    app.before_request(_tell_route)
+    for blueprint in blueprints:
+        api.register_blueprint(blueprint)
+    app.register_blueprint(docs_blueprint(lambda: document_of(app), list(datasets)))
+    return app
+
+
+def document_of(app: App) -> dict[str, Any]:
+    """Give the OpenAPI document of an app."""
+    spec = app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec
+    document: dict[str, Any] = spec.to_dict()
+    return document
+
+
+def _spec_kwargs(datasets: Mapping[str, Dataset]) -> dict[str, Any]:
+    tags: Sequence[Mapping[str, str]] = [
+        {"name": name, "description": dataset.title or name} for name, dataset in datasets.items()
+    ]
+    # "RefreshSchema" is the component "Refresh".
+    plugin = MarshmallowPlugin(schema_name_resolver=lambda _: "Refresh")
+    info = {"description": _ABOUT, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}}
+    return {"marshmallow_plugin": plugin, "info": info, "tags": tags}
+
+
+def _tell_route() -> None:
+    if request.url_rule is not None:
+        visit_of(request).told["route"] = request.url_rule.rule
+
+
+def _refused(error: ServiceError) -> Response:
+    visit = visit_of(request)
+    body, headers = problem_bytes(error, visit.request_id)
+    visit.told.update(problem=error.slug)
+    return Response(body, status=error.status, headers=headers)
+
+
+def _failed(error: Exception) -> Response:
+    if isinstance(error, HTTPException):
+        return _refused(refusal_of(error))
+    log.error("fault", request_id=visit_of(request).request_id, exc_info=error)
+    return _refused(InternalError("The service met a fault; the log has it under this id."))

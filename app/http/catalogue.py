@@ -1,0 +1,152 @@
+"""The catalogue: which datasets there are, what their columns hold, where they come from."""
+
+from collections.abc import Mapping, Sequence
+
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from app.dataset import Dataset
+from app.discovery import Offer
+from app.engine import Table
+from app.errors import NotFoundError
+from app.generation import Generation
+from app.http.answering import Answering, Body, metadata
+from app.http.documents import data_responses
+from app.http.parameters import ParameterTable, canonical, query_pairs
+from app.query import Stamp
+from app.registry import nearest
+
+_NONE = ParameterTable((), "", None)
+_FILE = ("path", "sha256", "bytes")
+_TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+_ENTRY = {
+    "type": "object",
+    "required": ["name", "title", "tags", "status", "keys", "rows", "freshness", "metadata"],
+    "properties": {
+        "name": _TEXT,
+        "title": _TEXT,
+        "description": _TEXT,
+        "tags": _TEXTS,
+        "status": _TEXT,
+        "keys": _TEXTS,
+        "time": {"type": ["string", "null"]},
+        "rows": {"type": "integer"},
+        "freshness": _TEXT,
+        "metadata": {"$ref": "#/components/schemas/Metadata"},
+        "links": {"type": "object", "additionalProperties": _TEXT},
+    },
+}  # fmt: skip
+_DETAIL = {
+    **_ENTRY,
+    "properties": {
+        **_ENTRY["properties"],  # type: ignore[dict-item]
+        "columns": {"type": "array", "items": {"type": "object"}},
+        "files": {"type": "array", "items": {"type": "object"}},
+        "endpoints": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def catalogue_blueprint(answering: Answering, offers: Sequence[Offer]) -> Blueprint:
+    """Give ``GET /datasets`` and ``GET /datasets/{name}``."""
+    blueprint = Blueprint("catalogue", __name__, url_prefix="/api/v1")
+    listed = {"type": "object", "properties": {"datasets": {"type": "array", "items": _ENTRY}}}
+
+    @blueprint.route("/datasets", tags=["catalogue"])
+    @blueprint.doc(operationId="datasets", responses=data_responses(listed))
+    def datasets() -> Response:
+        """List the datasets."""
+        return answering.respond(request, None, _no_parameters(), lambda g: _listed(g, offers))
+
+    @blueprint.route("/datasets/<name>", tags=["catalogue"])
+    @blueprint.doc(operationId="dataset", responses=data_responses(_DETAIL))
+    def dataset(name: str) -> Response:
+        """Describe one dataset: columns, files, endpoints."""
+        query = _no_parameters()
+
+        def make(generation: Generation) -> Body:
+            return Body(_detail(generation, _dataset(generation, name), offers))
+
+        return answering.respond(request, None, query, make)
+
+    return blueprint
+
+
+def _no_parameters() -> str:
+    return canonical(_NONE.read({}, query_pairs(request.query_string.decode("ascii", "replace"))))
+
+
+def _dataset(generation: Generation, name: str) -> Dataset:
+    dataset = generation.datasets.get(name)
+    if dataset is None:
+        close = nearest(name, list(generation.datasets))
+        hint = f" Did you mean {close!r}?" if close else ""
+        raise NotFoundError(f"No dataset {name!r}.{hint}", dataset=name)
+    return dataset
+
+
+def _listed(generation: Generation, offers: Sequence[Offer]) -> Body:
+    datasets = generation.datasets.values()
+    return Body({"datasets": [_entry(generation, dataset, offers) for dataset in datasets]})
+
+
+def _entry(generation: Generation, dataset: Dataset, offers: Sequence[Offer]) -> dict[str, object]:
+    table = generation.tables[dataset.name]
+    own = f"/api/v1/datasets/{dataset.name}"
+    links = {each.endpoint.name: f"/api/v1{each.path}" for each in _own(dataset, offers)}
+    return {
+        "name": dataset.name,
+        "title": dataset.title or dataset.name,
+        "description": dataset.description,
+        "tags": dataset.tags,
+        "status": dataset.status,
+        "keys": dataset.keys,
+        "time": dataset.time,
+        "rows": table.rows,
+        "freshness": generation.freshness(dataset.name),
+        "metadata": metadata(generation, dataset, _newest(table)),
+        "links": {"self": own, "openapi": f"{own}/openapi.json", **links},
+    }
+
+
+def _detail(generation: Generation, dataset: Dataset, offers: Sequence[Offer]) -> dict[str, object]:
+    table = generation.tables[dataset.name]
+    return {
+        **_entry(generation, dataset, offers),
+        "owner": dict(dataset.owner),
+        "columns": [_column(dataset, each.name, table) for each in table.columns],
+        "files": [{name: each[name] for name in _FILE} for each in table.files],
+        "endpoints": [
+            {"name": e.endpoint.name, "path": f"/api/v1{e.path}", "summary": e.endpoint.summary}
+            for e in _own(dataset, offers)
+        ],
+    }  # fmt: skip
+
+
+def _column(dataset: Dataset, name: str, table: Table) -> Mapping[str, object]:
+    held = next(each for each in table.columns if each.name == name)
+    declared = dataset.column(name)
+    return {
+        "name": name,
+        "type": held.type,
+        "nulls": held.nulls,
+        "min": held.min,
+        "max": held.max,
+        "distinct": held.distinct,
+        "description": declared.description if declared else "",
+        "unit": declared.unit if declared else "",
+    }
+
+
+def _own(dataset: Dataset, offers: Sequence[Offer]) -> list[Offer]:
+    return [offer for offer in offers if offer.dataset.name == dataset.name]
+
+
+def _newest(table: Table) -> Stamp:
+    """Give the lineage of a Table's newest rows."""
+    stamp = Stamp()
+    for each in table.versions:
+        newest = (each["last_generated_at"], each["model_version"], each["dataset_id"])
+        stamp = stamp.joined(Stamp.of(newest, [each["model_version"]]))
+    return stamp

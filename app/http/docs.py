@@ -1,0 +1,118 @@
+"""The OpenAPI document and Swagger UI: offline, under a strict content security policy."""
+
+import mimetypes
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from app.errors import NotFoundError
+from app.formats import JSON, json_bytes
+from app.registry import yaml_text
+
+Document = Callable[[], Mapping[str, Any]]
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Assay</title>
+<link rel="icon" href="/docs/favicon-32x32.png">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</body>
+</html>
+"""
+_START = """SwaggerUIBundle({
+  urls: %s,
+  dom_id: "#swagger-ui",
+  docExpansion: "list",
+  defaultModelsExpandDepth: -1,
+  validatorUrl: null
+});
+"""
+
+
+def docs_blueprint(document: Document, datasets: Sequence[str]) -> Blueprint:
+    """Give ``/openapi.json``, ``/openapi.yaml``, one document a dataset, and ``/docs``."""
+    blueprint = Blueprint("docs", __name__)
+    _add_documents(blueprint, document, datasets)
+    _add_pages(blueprint, datasets)
+    return blueprint
+
+
+def _add_documents(blueprint: Blueprint, document: Document, datasets: Sequence[str]) -> None:
+    whole_json = cache(lambda: json_bytes(document()))
+    whole_yaml = cache(lambda: yaml_text(document()).encode())
+    part = cache(lambda name: json_bytes(of_dataset(document(), name)))
+
+    @blueprint.route("/openapi.json")
+    def openapi_json() -> Response:
+        return _served(whole_json(), JSON)
+
+    @blueprint.route("/openapi.yaml")
+    def openapi_yaml() -> Response:
+        return _served(whole_yaml(), "application/yaml")
+
+    @blueprint.route("/api/v1/datasets/<name>/openapi.json")
+    def openapi_part(name: str) -> Response:
+        if name not in datasets:
+            raise NotFoundError(f"No dataset {name!r}.", dataset=name)
+        return _served(part(name), JSON)
+
+
+def _add_pages(blueprint: Blueprint, datasets: Sequence[str]) -> None:
+    # A dataset at a time: the whole document of a large registry takes seconds to show.
+    parts = [{"name": n, "url": f"/api/v1/datasets/{n}/openapi.json"} for n in datasets]
+    listed = json_bytes([{"name": "everything", "url": "/openapi.json"}, *parts])
+    start = (_START % listed.decode()).encode()
+
+    @blueprint.route("/docs")
+    def page() -> Response:
+        return _served(_PAGE.encode(), "text/html; charset=utf-8")
+
+    @blueprint.route("/docs/<asset>")
+    def asset(asset: str) -> Response:
+        if asset == "start.js":
+            return _served(start, "text/javascript; charset=utf-8")
+        if asset not in _ASSETS:
+            raise NotFoundError("Nothing has this address.")
+        kind = mimetypes.guess_type(asset)[0] or "application/octet-stream"
+        return _served(_swagger_ui().joinpath(asset).read_bytes(), kind)
+
+
+def of_dataset(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Give the part of a document that speaks of one dataset."""
+    paths = {}
+    for path, item in document["paths"].items():
+        tags = [t for operation in item.values() if isinstance(operation, dict)
+                for t in operation.get("tags", ())]  # fmt: skip
+        if name in tags:
+            paths[path] = item
+    return {**document, "paths": paths}
+
+
+def _served(content: bytes, kind: str) -> Response:
+    response = Response(content, content_type=kind)
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def _swagger_ui() -> Traversable:
+    return files("flask_swagger_ui") / "dist"

@@ -1,0 +1,115 @@
+"""What OpenAPI says of answers: schemas of members, of metadata, of problems, and of operations."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.dataset import FRESHNESS, Dataset
+from app.http.problems import PROBLEM_JSON
+from app.plugin import Member
+from app.query import value_schema
+
+_TEXT = {"type": "string"}
+_MAYBE_TEXT = {"type": ["string", "null"]}
+
+METADATA: Mapping[str, Any] = {
+    "type": "object",
+    "description": "The lineage of what was answered.",
+    "required": ["dataset", "dataset_id", "model_version", "generated_at", "generation"],
+    "properties": {
+        "dataset": _TEXT,
+        "dataset_id": _MAYBE_TEXT,
+        "model_version": _MAYBE_TEXT,
+        "generated_at": {"type": ["string", "null"]},
+        "generation": {"type": "integer"},
+        "freshness": {"type": "string", "enum": list(FRESHNESS)},
+        "model_versions": {"type": "array", "items": _TEXT},
+    },
+}
+PROBLEM: Mapping[str, Any] = {
+    "type": "object",
+    "description": "A refusal (RFC 9457); further members are facts of its kind.",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "instance": _TEXT,
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+REFUSED = {"$ref": "#/components/responses/Refused"}
+_HEADERS = {
+    "X-Generation": ("The Generation the answer comes from.", {"type": "integer"}),
+    "X-Dataset-Id": ("Lineage of the newest row answered; percent-encoded.", _TEXT),
+    "X-Model-Version": ("Lineage of the newest row answered; percent-encoded.", _TEXT),
+    "ETag": ("Send it back in If-None-Match to be told 304 while nothing changed.", _TEXT),
+}
+_DATA_REFUSALS = (400, 401, 404, 405, 406, 414, 500, 503)
+
+
+def answer_schema(members: Mapping[str, Member], dataset: Dataset) -> dict[str, Any]:
+    """Give the schema of a body with these members and its metadata."""
+    schema = _object(members, dataset)
+    schema["properties"]["metadata"] = {"$ref": "#/components/schemas/Metadata"}
+    schema["required"].append("metadata")
+    return schema
+
+
+def json_content(schema: Mapping[str, Any], media_type: str = "application/json") -> dict[str, Any]:
+    """Give the content of a response or a body with that schema."""
+    return {"content": {media_type: {"schema": dict(schema)}}}
+
+
+def data_responses(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the responses of an operation that answers about data."""
+    headers = {
+        name: {"description": text, "schema": kind} for name, (text, kind) in _HEADERS.items()
+    }
+    return {
+        "200": {"description": "The answer.", "headers": headers, **json_content(schema)},
+        "304": {"description": "Nothing changed since that ETag."},
+        **refusals(*_DATA_REFUSALS),
+    }
+
+
+def refusals(*statuses: int) -> dict[str, Any]:
+    """Give the responses of an operation that may refuse with these statuses."""
+    return {str(status): REFUSED for status in statuses}
+
+
+def refused_response() -> dict[str, Any]:
+    """Give the one response that every refusal has."""
+    problem = {"$ref": "#/components/schemas/Problem"}
+    return {"description": "Refused; the document says why.", **json_content(problem, PROBLEM_JSON)}
+
+
+def _object(members: Mapping[str, Member], dataset: Dataset) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": [name for name, member in members.items() if not member.optional],
+        "properties": {name: _schema(member, dataset) for name, member in members.items()},
+    }
+
+
+def _schema(member: Member, dataset: Dataset) -> dict[str, Any]:
+    if member.rows:
+        columns = {name: Member(column=name) for name in member.rows}
+        return {"type": "array", "items": _object(columns, dataset)}
+    if member.members:
+        inner = _object(member.members, dataset)
+        return {"type": "array", "items": inner} if member.many else inner
+    if member.column:
+        return _column_schema(member.column, dataset)
+    schema = value_schema(member.type, nullable=member.nullable)
+    return {**schema, "description": member.description} if member.description else schema
+
+
+def _column_schema(name: str, dataset: Dataset) -> dict[str, Any]:
+    column = dataset.column(name)
+    if column is None:
+        return {}
+    certain = column.required or name in (*dataset.keys, *dataset.lineage.columns)
+    schema = value_schema(column.type, nullable=not certain or column.nan)
+    told = {"description": column.description, "x-unit": column.unit}
+    return {**schema, **{key: text for key, text in told.items() if text}}

@@ -1,0 +1,79 @@
+"""A Query: a question to one Dataset, free of SQL and of HTTP. Values only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app.dataset import Column, Dataset
+
+Window = Literal["day", "week", "month", "quarter", "year"]
+WINDOWS: tuple[Window, ...] = ("day", "week", "month", "quarter", "year")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """One condition; ``value`` is a list for ``in`` and ``not_in``, a bool for ``isnull``."""
+
+    column: str
+    operator: str
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Conditions of which at least one holds."""
+
+    conditions: tuple[Where, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure over many rows, under ``name``.
+
+    ``function`` is a name of ``app.query.measures``; ``columns`` are what it looks at
+    (none for ``count``, two for errors of a forecast: forecast, then actual).
+    """
+
+    name: str
+    function: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked of one Dataset: rows by default, or figures where there are measures.
+
+    ``sort`` holds names of what is answered, ``-name`` for descending; nulls come last both
+    ways. ``window`` groups by a calendar window of the dataset's ``time`` (weeks start on
+    Monday) and answers it as a date under ``window``.
+    """
+
+    dataset: Dataset
+    select: Sequence[str] = ()
+    where: Sequence[Where | AnyOf] = ()
+    group_by: Sequence[str] = ()
+    measures: Sequence[Measure] = ()
+    window: Window | None = None
+    sort: Sequence[str] = ()
+    limit: int | None = None
+    offset: int = 0
+
+    @property
+    def conditions(self) -> tuple[Where, ...]:
+        """Give every single condition, in the order in which its value is bound."""
+        return tuple(
+            one
+            for each in self.where
+            for one in (each.conditions if isinstance(each, AnyOf) else (each,))
+        )
+
+    def column(self, name: str) -> Column:
+        """Give a column of the dataset.
+
+        Raises:
+            LookupError: the dataset serves no such column.
+        """
+        column = self.dataset.column(name)
+        if column is None:
+            raise LookupError(f"dataset {self.dataset.name!r} has no column {name!r}")
+        return column

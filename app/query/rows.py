@@ -1,0 +1,84 @@
+"""Rows: what a Statement gives back, and the Stamp that says what produced them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.dataset import Column
+
+
+class JsonText(str):
+    """The text of a JSON column: shown as the JSON it is."""
+
+    __slots__ = ()
+
+
+class WideInteger(int):
+    """An integer that may not fit 64 bits: shown by all its digits."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """The lineage of what was answered: that of its newest row, and all model versions in it.
+
+    The newest row has the greatest ``generated_at``, then ``model_version``, then
+    ``dataset_id``. All are None where no row took part.
+    """
+
+    dataset_id: str | None = None
+    model_version: str | None = None
+    generated_at: str | None = None
+    model_versions: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, newest: tuple[object, object, object] | None, versions: Iterable[object]
+    ) -> "Stamp":
+        """Make one of ``generated_at, model_version, dataset_id`` as the engine gives them."""
+        if newest is None:
+            return NO_STAMP
+        generated_at, model_version, dataset_id = newest
+        if isinstance(generated_at, datetime):
+            generated_at = generated_at.isoformat() + "Z"
+        return cls(
+            str(dataset_id),
+            str(model_version),
+            str(generated_at),
+            tuple(sorted({str(each) for each in versions})),
+        )
+
+    def joined(self, other: "Stamp") -> "Stamp":
+        """Give the Stamp of both together."""
+        newer = max(self, other, key=lambda each: each._order())  # noqa: SLF001 - its own kind
+        versions = {*self.model_versions, *other.model_versions}
+        return Stamp(
+            newer.dataset_id, newer.model_version, newer.generated_at, tuple(sorted(versions))
+        )
+
+    def _order(self) -> tuple[str, str, str]:
+        return (self.generated_at or "", self.model_version or "", self.dataset_id or "")
+
+
+NO_STAMP = Stamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of an answer: named, typed columns, and cells row by row."""
+
+    columns: tuple[Column, ...]
+    cells: Sequence[tuple[object, ...]]
+    stamp: Stamp
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def __iter__(self) -> Iterator[Mapping[str, object]]:
+        names = [column.name for column in self.columns]
+        return (dict(zip(names, row, strict=True)) for row in self.cells)
+
+    def first(self) -> Mapping[str, object] | None:
+        """Give the first row, if there is one."""
+        return next(iter(self), None)

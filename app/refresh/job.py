@@ -1,0 +1,217 @@
+"""Jobs: one run of a refresh each, and the book of their records in the Store."""
+
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from app.errors import NotFoundError
+from app.generation import Store, write_whole
+
+_FINISHED = ("succeeded", "unchanged", "failed")
+_MOST_RECORDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one call asked for: whose data to look at again; nothing named means all of it."""
+
+    source: str | None = None
+    datasets: tuple[str, ...] = ()
+    force: bool = False
+    by: str = ""
+
+    def looks_at(self, dataset: str, source: str) -> bool:
+        """Tell whether this call wants that dataset's data looked at again."""
+        if self.datasets:
+            return dataset in self.datasets
+        return self.source in (None, source)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The record of one run; ``requests`` are the calls that it answers."""
+
+    job_id: str
+    requests: tuple[Request, ...]
+    status: str = "triggered"
+    requested_at: str = ""
+    estimated_completion: str = ""
+    started_at: str | None = None
+    finished_at: str | None = None
+    generation: Mapping[str, int | None] = field(default_factory=lambda: {"from": None, "to": None})
+    progress: Mapping[str, int] = field(default_factory=lambda: {"done": 0, "total": 0})
+    datasets: tuple[Mapping[str, object], ...] = ()
+    problem: Mapping[str, object] | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Tell whether nothing will change in this record."""
+        return self.status in _FINISHED
+
+    def as_bytes(self) -> bytes:
+        """Write it as JSON."""
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "Job":
+        """Read it from JSON."""
+        given: dict[str, Any] = orjson.loads(content)
+        asked = [dict(each) for each in given.pop("requests")]
+        requests = tuple(Request(**{**r, "datasets": tuple(r["datasets"])}) for r in asked)
+        return cls(requests=requests, datasets=tuple(given.pop("datasets")), **given)
+
+
+class Jobs:
+    """The book of jobs: at most one runs, and at most one waits, on the whole host."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def submit(self, request: Request) -> tuple[Job, bool]:
+        """Have a call join the waiting job, or write a new one.
+
+        Returns:
+            The job, and whether a builder has to be started for it.
+        """
+        with self._store.lock("jobs"):
+            waiting = self.waiting()
+            if waiting is not None:
+                if request not in waiting.requests:
+                    waiting = replace(waiting, requests=(*waiting.requests, request))
+                    self.write(waiting)
+                return waiting, self._abandoned(waiting)
+            job = Job(
+                f"job_{time.time_ns():020d}_{secrets.token_hex(4)}",
+                (request,),
+                requested_at=now(),
+                estimated_completion=self._estimate(),
+            )
+            self.write(job)
+            return job, True
+
+    def start(self) -> Job | None:
+        """Mark the waiting job as running and give it; to be called by the only builder."""
+        with self._store.lock("jobs"):
+            waiting = self.waiting()
+            if waiting is None:
+                return None
+            running = replace(waiting, status="running", started_at=now())
+            self.write(running)
+            return running
+
+    def waiting(self) -> Job | None:
+        """Give the job that waits, if there is one."""
+        for job_id in self._ids()[:3]:
+            job = self._read(job_id)
+            if job is not None and job.status == "triggered":
+                return job
+        return None
+
+    def write(self, job: Job) -> None:
+        """Keep a record as it is now."""
+        write_whole(self._store.jobs / f"{job.job_id}.json", job.as_bytes())
+
+    def job(self, job_id: str) -> Job:
+        """Give the record of one job.
+
+        Raises:
+            NotFoundError: there is none of that id.
+        """
+        job = self._read(job_id)
+        if job is None:
+            raise NotFoundError(f"No job {job_id!r}.", job_id=job_id)
+        return self._settled(job) if job.status == "running" else job
+
+    def history(self) -> list[Job]:
+        """Give all records, newest first."""
+        read = (self._read(job_id) for job_id in self._ids())
+        return [
+            self._settled(job) if job.status == "running" else job
+            for job in read
+            if job is not None
+        ]
+
+    def last_finished(self) -> Job | None:
+        """Give the newest record of a job that is finished, if there is one."""
+        read = (self._read(job_id) for job_id in self._ids())
+        return next((job for job in read if job is not None and job.finished), None)
+
+    def forget_old(self) -> None:
+        """Remove the oldest records beyond a thousand."""
+        for job_id in self._ids()[_MOST_RECORDS:]:
+            (self._store.jobs / f"{job_id}.json").unlink(missing_ok=True)
+
+    def _settled(self, job: Job) -> Job:
+        """Close the record of a job whose builder died: nobody holds the lock of builders then."""
+        with self._store.lock("build", wait=False) as free:
+            if not free:
+                return job
+            job = self._read(job.job_id) or job
+            if job.finished:
+                return job
+            latest = self._store.latest()
+            if latest is not None and latest.job_id == job.job_id:
+                to = {**job.generation, "to": latest.number}
+                job = replace(job, status="succeeded", finished_at=now(), generation=to)
+            else:
+                job = replace(job, status="failed", finished_at=now(), problem=_INTERRUPTED)
+            self.write(job)
+            return job
+
+    def _abandoned(self, job: Job) -> bool:
+        """Tell whether a job has waited for long while no builder is at work."""
+        waited = datetime.now(UTC) - datetime.fromisoformat(job.requested_at)
+        with self._store.lock("build", wait=False) as free:
+            return free and waited.total_seconds() > _PATIENCE_SECONDS
+
+    def _ids(self) -> list[str]:
+        return sorted((path.stem for path in self._store.jobs.glob("job_*.json")), reverse=True)
+
+    def _read(self, job_id: str) -> Job | None:
+        if not job_id.replace("_", "").isalnum():
+            return None
+        try:
+            return Job.from_bytes((self._store.jobs / f"{job_id}.json").read_bytes())
+        except (FileNotFoundError, OSError):
+            return None
+
+    def _estimate(self) -> str:
+        """Say when a job triggered now should be done: as long as the last good one took."""
+        done = (self._read(job_id) for job_id in self._ids()[:20])
+        took = [
+            datetime.fromisoformat(job.finished_at) - datetime.fromisoformat(job.started_at)
+            for job in done
+            if job is not None
+            and job.status == "succeeded"
+            and job.finished_at is not None
+            and job.started_at is not None
+        ]
+        seconds = took[0].total_seconds() if took else _FIRST_GUESS_SECONDS
+        return _stamp(time.time() + seconds)
+
+
+_FIRST_GUESS_SECONDS = 10.0
+# A builder needs less than a second to start.
+_PATIENCE_SECONDS = 10.0
+_INTERRUPTED: Mapping[str, object] = {
+    "type": "refresh-failed",
+    "title": "Refresh failed",
+    "status": 500,
+    "detail": "The builder ended before it was done; nothing changed.",
+    "reason": "interrupted",
+}
+
+
+def now() -> str:
+    """Give the time as records show it."""
+    return _stamp(time.time())
+
+
+def _stamp(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

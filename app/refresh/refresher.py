@@ -1,0 +1,83 @@
+"""What callers have of a refresh: trigger one, follow it, look at the book of jobs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic, sleep
+
+from app.errors import InvalidBodyError
+from app.generation import Store, WorkerMark, worker_marks
+from app.refresh.builder import start_builder
+from app.refresh.job import Job, Jobs, Request
+from app.registry import Registry, nearest, read_registry
+from app.settings import Settings
+
+_LOOK_SECONDS = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Refresher:
+    """Triggers refreshes on one Store; a builder process does them."""
+
+    settings: Settings
+    store: Store
+
+    @property
+    def jobs(self) -> Jobs:
+        """Give the book of jobs."""
+        return Jobs(self.store)
+
+    def worker_marks(self) -> list[WorkerMark]:
+        """Give what each living worker says of the Generation it serves."""
+        return worker_marks(self.store)
+
+    def trigger(self, request: Request) -> Job:
+        """Have the registry checked, then have the call's job done.
+
+        Raises:
+            RegistryError: ``datasets.yaml`` has errors.
+            InvalidBodyError: the call names a source or a dataset that is not declared.
+        """
+        registry = read_registry(self.settings.registry)
+        check_names(registry, request)
+        job, needs_builder = self.jobs.submit(request)
+        if needs_builder:
+            start_builder(self.settings)
+        return job
+
+    def wait(
+        self, job_id: str, seconds: float, told: Callable[[Job], None] = lambda _: None
+    ) -> Job:
+        """Wait until a job is finished, or for so many seconds; give its record."""
+        until = monotonic() + seconds
+        while True:
+            job = self.jobs.job(job_id)
+            told(job)
+            if job.finished or monotonic() >= until:
+                return job
+            sleep(_LOOK_SECONDS)
+
+
+def check_names(registry: Registry, request: Request) -> None:
+    """Refuse a call that names what is not declared.
+
+    Raises:
+        InvalidBodyError: with every name that is wrong, and the nearest right one.
+    """
+    errors = []
+    if request.source is not None and request.source not in registry.sources:
+        errors.append(_unknown("source", request.source, list(registry.sources)))
+    served = {
+        name: dataset
+        for name, dataset in registry.served.items()
+        if request.source in (None, dataset.source)
+    }
+    missing = [name for name in request.datasets if name not in served]
+    errors += [_unknown("datasets", name, list(served)) for name in missing]
+    if errors:
+        raise InvalidBodyError(f"{errors[0]['message']}.", errors=errors)
+
+
+def _unknown(member: str, name: str, known: list[str]) -> dict[str, object]:
+    close = nearest(name, known)
+    message = f"{member}: there is no {name!r}" + (f"; did you mean {close!r}?" if close else "")
+    return {"pointer": f"/{member}", "message": message, "allowed": known}

@@ -1,0 +1,150 @@
+"""The WSGI front: pins the Generation, names the Caller, hands on, logs. Catches everything."""
+
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from app.access import ANONYMOUS, Keyring
+from app.errors import (
+    InternalError,
+    MalformedRequestError,
+    NoGenerationError,
+    ServiceError,
+    UriTooLongError,
+)
+from app.generation import CurrentGeneration, Generation
+from app.http import VISIT, Visit, problem_bytes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = structlog.get_logger()
+
+_LONGEST_ADDRESS = 8192
+_PIECE = 256 * 1024
+# A server may hold a list of bytes once for each connection; pieces it takes as they are sent.
+_LONGEST_WHOLE = 1024 * 1024
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_ALWAYS = {
+    "Server": "Assay",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+Headers = list[tuple[str, str]]
+Response = tuple[str, Headers, bytes]
+
+
+class Front:
+    """The WSGI callable of a worker; serves any Generation, and none."""
+
+    def __init__(
+        self,
+        current: CurrentGeneration,
+        keyring: Keyring,
+        app_for: "Callable[[Generation | None], WSGIApplication]",
+    ) -> None:
+        self._current = current
+        self._keyring = keyring
+        self._app_for = app_for
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer one request; the Generation it got is held to the end of its body."""
+        started = perf_counter()
+        visit = Visit(_request_id(environ), ANONYMOUS, None)
+        try:
+            status, headers, body = self._response(environ, visit)
+        except ServiceError as error:
+            status, headers, body = _refusal(error, visit)
+        except Exception:
+            log.exception("fault", request_id=visit.request_id)
+            told = InternalError("The service met a fault; the log has it under this id.")
+            status, headers, body = _refusal(told, visit)
+        headers += [*_ALWAYS.items(), ("X-Request-Id", visit.request_id)]
+        if visit.current is not None:
+            headers.append(("X-Generation", str(visit.current.number)))
+        start_response(status, headers)
+        _log(environ, visit, (status, started))
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return []
+        return [body] if len(body) <= _LONGEST_WHOLE else _pieces(body, visit.current)
+
+    def _response(self, environ: "WSGIEnvironment", visit: Visit) -> Response:
+        _check_address(environ)
+        try:
+            visit.current = self._current.pin()
+        except NoGenerationError:
+            # Health and refresh work without one; a view that needs one refuses by itself.
+            visit.current = None
+        visit.caller = self._keyring.caller(
+            environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")
+        )
+        environ[VISIT] = visit
+        return _called(self._app_for(visit.current), environ)
+
+
+def _called(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response:
+    """Have an app answer, and take its whole response."""
+    taken: list[tuple[str, Headers]] = []
+
+    def start(status: str, headers: Headers, *_: Any) -> Callable[[bytes], object]:  # noqa: ANN401
+        taken.append((status, headers))
+        return lambda _: None
+
+    parts = app(environ, start)
+    try:
+        body = b"".join(parts)
+    finally:
+        close: Callable[[], object] = getattr(parts, "close", lambda: None)
+        close()
+    status, headers = taken[-1]
+    return status, headers, body
+
+
+def _check_address(environ: Mapping[str, Any]) -> None:
+    path = environ.get("PATH_INFO", "")
+    length = len(path) + len(environ.get("QUERY_STRING", ""))
+    if length > _LONGEST_ADDRESS:
+        raise UriTooLongError(f"The address has {length} characters.", allowed=_LONGEST_ADDRESS)
+    try:
+        path.encode("latin-1").decode()
+    except UnicodeError as error:
+        raise MalformedRequestError("The path is not UTF-8.") from error
+
+
+def _request_id(environ: Mapping[str, Any]) -> str:
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _refusal(error: ServiceError, visit: Visit) -> Response:
+    body, headers = problem_bytes(error, visit.request_id)
+    visit.told.update(problem=error.slug)
+    length = ("Content-Length", str(len(body)))
+    return f"{error.status} {error.title}", [*headers.items(), length], body
+
+
+def _pieces(body: bytes, held: Generation | None) -> Iterator[bytes]:  # noqa: ARG001 - held by the frame
+    view = memoryview(body)
+    for start in range(0, len(view), _PIECE):
+        yield bytes(view[start : start + _PIECE])
+
+
+def _log(environ: Mapping[str, Any], visit: Visit, ended: tuple[str, float]) -> None:
+    status, started = ended
+    log.info(
+        "request",
+        request_id=visit.request_id,
+        method=environ["REQUEST_METHOD"],
+        status=int(status[:3]),
+        ms=round((perf_counter() - started) * 1000, 2),
+        generation=None if visit.current is None else visit.current.number,
+        key_id=visit.caller.key_id,
+        **{"route": None, "cache": "none", **visit.told},
+    )

@@ -1,0 +1,97 @@
+"""What one worker holds for its whole life, and the front made of it."""
+
+import os
+import secrets
+from threading import Lock
+
+import structlog
+
+from app.access import Keyring
+from app.answers import Keeper, MemoryCache
+from app.discovery import Plugins
+from app.engine import EngineLimits, Queue
+from app.errors import NoGenerationError
+from app.generation import CurrentGeneration, Generation, Store, mark_worker, open_generation
+from app.http import Answering, App, Health, Services, build_app
+from app.logs import configure_logs
+from app.refresh import Refresher
+from app.service.front import Front
+from app.settings import Settings, read_settings
+
+log = structlog.get_logger()
+
+# Of an older shape there may still be requests under way.
+_KEPT_APPS = 2
+
+
+class Worker:
+    """Opens Generations and builds apps for a front; one in each worker process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.id = secrets.token_hex(4)
+        self.store = Store.at(settings.state)
+        self.keeper = Keeper(MemoryCache(settings.cache_bytes))
+        self.services = _services(settings, self.store, self.keeper)
+        self.current = CurrentGeneration(self.store, self._open)
+        self._limits = EngineLimits(
+            settings.engine_threads, settings.engine_memory, self.store.spill
+        )
+        self._queue = Queue(settings.queries_running, settings.queries_waiting)
+        self._apps: dict[str, App] = {}
+        self._lock = Lock()
+
+    def app_for(self, generation: Generation | None) -> App:
+        """Give the app of that Generation's shape, built at the first call."""
+        shape = "" if generation is None else generation.shape
+        with self._lock:
+            if shape not in self._apps:
+                datasets = {} if generation is None else generation.datasets
+                self._apps[shape] = build_app(self.services, datasets)
+                while len(self._apps) > _KEPT_APPS:
+                    del self._apps[next(iter(self._apps))]
+            return self._apps[shape]
+
+    def warm(self) -> None:
+        """Open the current Generation before the first request comes.
+
+        Whatever is wrong with it, the worker starts: the request will be told.
+        """
+        try:
+            self.current.pin()
+        except NoGenerationError:
+            log.info("no generation yet")
+        except Exception:
+            log.exception("generation not opened")
+
+    def _open(self, name: str) -> Generation:
+        """Open a Generation with its app, so that no request finds it half ready."""
+        generation = open_generation(self.store, name, self._limits, self._queue)
+        self.app_for(generation)
+        dropped = self.keeper.drop_older(generation.number)
+        number = generation.number
+        mark_worker(
+            self.store,
+            {"id": self.id, "pid": os.getpid(), "generation": number, "dropped": dropped},
+        )
+        return generation
+
+
+def make_front(settings: Settings) -> Front:
+    """Make the WSGI callable of a worker."""
+    worker = Worker(settings)
+    worker.warm()
+    return Front(worker.current, Keyring(settings.keys_file), worker.app_for)
+
+
+def front_from_environment() -> Front:
+    """Make the WSGI callable of a worker by the environment's settings."""
+    settings = read_settings(os.environ)
+    configure_logs(settings.log_level)
+    return make_front(settings)
+
+
+def _services(settings: Settings, store: Store, keeper: Keeper) -> Services:
+    plugins = Plugins(settings.plugins)
+    refresher = Refresher(settings, store)
+    answering = Answering(keeper, store.key())
+    return Services(plugins, answering, refresher, Health(plugins, refresher))

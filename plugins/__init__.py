@@ -1,0 +1,1 @@
+"""The shipped plugins: the dashboard's endpoints. Each imports ``app.plugin`` and nothing else."""

@@ -1,0 +1,256 @@
+"""Shared fixtures: real Parquet, a real Store, the real WSGI front, and real worker processes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from werkzeug.test import Client
+
+from app.access import keep_key, new_key
+from app.refresh import Job, Refresher, Request, build_waiting
+from app.generation import Store
+from app.service import make_front
+from app.settings import Settings, read_settings
+
+ROOT = Path(__file__).parent.parent
+FIRST_DAY = date(2026, 1, 1)
+DAYS = 10
+REGISTRY = """\
+version: 1
+sources:
+  gold: {location: gold}
+datasets:
+  items:
+    title: Items
+    source: gold
+    path: dim_items.parquet
+    keys: [item_id]
+    lineage: {dataset_id: dataset_id, model_version: {value: none}, generated_at: updated_at}
+    endpoints: [items]
+  forecasts:
+    title: Demand forecasts
+    source: gold
+    path: fact_forecast.parquet
+    keys: [item_id, date]
+    time: date
+    lineage: {dataset_id: dataset_id, model_version: model_version, generated_at: generated_at}
+    endpoints:
+      timeseries: {items: items}
+      summary: {}
+  inventory:
+    source: gold
+    path: fact_inventory.parquet
+    keys: [item_id, date]
+    time: date
+    lineage: {dataset_id: dataset_id, model_version: {value: none}, generated_at: last_updated}
+    endpoints: [inventory]
+"""
+
+WriteTable = Callable[..., Path]
+
+
+@pytest.fixture
+def gold(tmp_path: Path) -> Path:
+    """The folder of gold tables."""
+    folder = tmp_path / "gold"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def write_table(gold: Path) -> WriteTable:
+    """Writes columns (name -> values, or an Arrow array) as ``<name>.parquet`` into ``gold``."""
+
+    def write(name: str, columns: Mapping[str, Any], **options: Any) -> Path:
+        path = gold / f"{name}.parquet"
+        aside = path.with_suffix(".part")
+        pq.write_table(pa.table(dict(columns)), aside, **options)
+        aside.rename(path)
+        return path
+
+    return write
+
+
+def forecast_columns(version: str = "v1", factor: float = 1.0) -> dict[str, Any]:
+    """Columns of forecasts: items A and B/1, ten days, the last three without an actual."""
+    days = [FIRST_DAY + timedelta(days=day) for day in range(DAYS)]
+    rows = [(item, day) for item in ("A", "B/1") for day in days]
+    stamp = datetime(2026, 1, 5, 3, tzinfo=UTC)
+    return {
+        "item_id": [item for item, _ in rows],
+        "date": pa.array([day for _, day in rows], pa.date32()),
+        "forecast": [factor * (1 + day.day) for _, day in rows],
+        "actual": pa.array(
+            [None if day.day > DAYS - 3 else float(day.day) for _, day in rows], pa.float64()
+        ),
+        "source": ["seasonal"] * len(rows),
+        "model_version": [version if day.day > 2 else "v0" for _, day in rows],
+        "dataset_id": ["run-1"] * len(rows),
+        "generated_at": pa.array(
+            [stamp + timedelta(hours=day.day) for _, day in rows], pa.timestamp("us", tz="UTC")
+        ),
+    }
+
+
+def item_columns() -> dict[str, Any]:
+    """Columns of items: A and B/1 with forecasts, C without."""
+    stamp = datetime(2026, 1, 2, tzinfo=UTC)
+    return {
+        "item_id": ["A", "B/1", "C"],
+        "name": ["Antenna", "Battery", "Cable"],
+        "category": ["radio", "power", "power"],
+        "sku": ["ANT-1", "BAT-1", "CAB-1"],
+        "dataset_id": ["dim-1"] * 3,
+        "updated_at": pa.array([stamp] * 3, pa.timestamp("us", tz="UTC")),
+    }
+
+
+def inventory_columns() -> dict[str, Any]:
+    """Columns of inventory: items A and B/1 on three days."""
+    rows = [(item, FIRST_DAY + timedelta(days=day)) for item in ("A", "B/1") for day in range(3)]
+    return {
+        "item_id": [item for item, _ in rows],
+        "date": pa.array([day for _, day in rows], pa.date32()),
+        "current_stock": [10 * day.day for _, day in rows],
+        "reorder_point": [15] * len(rows),
+        "safety_stock": [5] * len(rows),
+        "dataset_id": ["stock-1"] * len(rows),
+        "last_updated": pa.array(
+            [datetime(2026, 1, day.day, 6, tzinfo=UTC) for _, day in rows],
+            pa.timestamp("us", tz="UTC"),
+        ),
+    }
+
+
+@pytest.fixture
+def registry_file(tmp_path: Path, write_table: WriteTable) -> Path:
+    """A registry of items, forecasts and inventory, with their tables."""
+    write_table("dim_items", item_columns())
+    write_table("fact_forecast", forecast_columns())
+    write_table("fact_inventory", inventory_columns())
+    path = tmp_path / "datasets.yaml"
+    path.write_text(REGISTRY)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a service that lives in ``tmp_path``, with the shipped plugins."""
+    return read_settings(
+        {
+            "ASSAY_REGISTRY": str(tmp_path / "datasets.yaml"),
+            "ASSAY_STATE": str(tmp_path / "state"),
+            "ASSAY_PLUGINS": str(ROOT / "plugins"),
+        }
+    )
+
+
+Refresh = Callable[..., Job]
+
+
+@pytest.fixture
+def refresh(settings: Settings) -> Refresh:
+    """Makes the next Generation in this process, as the builder would; gives the job."""
+
+    def make(*datasets: str, force: bool = False) -> Job:
+        store = Store.at(settings.state)
+        job, _ = Refresher(settings, store).jobs.submit(Request(None, datasets, force, by="test"))
+        build_waiting(settings)
+        return Refresher(settings, store).jobs.job(job.job_id)
+
+    return make
+
+
+@pytest.fixture
+def client(settings: Settings, registry_file: Path, refresh: Refresh) -> Client:
+    """A client of the WSGI front on a first Generation; tests may refresh again."""
+    assert refresh().status == "succeeded"
+    return Client(make_front(settings))
+
+
+@pytest.fixture
+def admin(settings: Settings) -> dict[str, str]:
+    """The headers of a caller with scope admin."""
+    return key_headers(settings, "admin")
+
+
+def key_headers(settings: Settings, scope: str) -> dict[str, str]:
+    """Make a key with that scope and give the headers that carry it."""
+    key, record = new_key(f"test {scope}", scope)
+    keep_key(settings.keys_file, record)
+    return {"X-API-Key": key}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running service with real worker processes."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+StartServer = Callable[..., Server]
+
+
+@pytest.fixture
+def server(settings: Settings, tmp_path: Path) -> Iterator[StartServer]:
+    """Starts ``python -m app serve`` on a free port; stopped after the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(workers: int = 2, arguments: Sequence[str] = ()) -> Server:
+        port = free_port()
+        log = tmp_path / f"server-{port}.log"
+        environment = {**os.environ, **settings.environment(), "ASSAY_PORT": str(port)}
+        command = [sys.executable, "-m", "app", "serve", "--workers", str(workers), *arguments]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=environment, stdout=output, stderr=output
+            )
+        started.append(process)
+        url = f"http://127.0.0.1:{port}"
+        wait_until_ready(f"{url}/health/ready", process, log)
+        return Server(url, process, log)
+
+    yield start
+    for process in started:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the service answers, or tell what it said before it ended."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise AssertionError(f"the service ended: {log.read_text()}")
+        try:
+            with urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"the service is not ready: {log.read_text()}")
+
+
+def free_port() -> int:
+    """Give a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
