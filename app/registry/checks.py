@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app.registry.build import age
-from app.registry.findings import Finding, child, quoted
+from app.registry.mistakes import Mistake, child, quoted
 from app.registry.types import has_order, read_value
 
 OPERATORS = (
@@ -18,7 +18,7 @@ OPERATORS = (
 Valid = Mapping[str, Any]
 
 
-def check(valid: Valid, sources: tuple[str, ...]) -> Iterator[Finding]:
+def check(valid: Valid, sources: tuple[str, ...]) -> Iterator[Mistake]:
     """Give what is wrong between the keys of all datasets; ``sources`` are the declared names."""
     for name, dataset in valid.get("datasets", {}).items():
         pointer = f"/datasets/{name}"
@@ -29,25 +29,25 @@ def check(valid: Valid, sources: tuple[str, ...]) -> Iterator[Finding]:
         yield from _columns(dataset.get("columns", {}), child(pointer, "columns"))
 
 
-def _source(dataset: Valid, pointer: str, sources: tuple[str, ...]) -> Iterator[Finding]:
+def _source(dataset: Valid, pointer: str, sources: tuple[str, ...]) -> Iterator[Mistake]:
     source = dataset.get("source")
     if source is not None and source not in sources:
         message = f"no source {quoted(source)}"
-        yield Finding(message, f"{pointer}/source", source, allowed=sources, words=sources)
+        yield Mistake(message, f"{pointer}/source", source, allowed=sources, words=sources)
 
 
-def _status(dataset: Valid, pointer: str) -> Iterator[Finding]:
+def _status(dataset: Valid, pointer: str) -> Iterator[Mistake]:
     if "deprecated_since" in dataset and dataset.get("status") != "deprecated":
-        yield Finding("needs 'status: deprecated'", f"{pointer}/deprecated_since")
+        yield Mistake("needs 'status: deprecated'", f"{pointer}/deprecated_since")
 
 
-def _freshness(dataset: Valid, pointer: str) -> Iterator[Finding]:
+def _freshness(dataset: Valid, pointer: str) -> Iterator[Mistake]:
     ages = [age(dataset.get("freshness", {}).get(each)) for each in ("warn_after", "error_after")]
     if ages[0] and ages[1] and ages[0] > ages[1]:
-        yield Finding("comes before warn_after", f"{pointer}/freshness/error_after")
+        yield Mistake("comes before warn_after", f"{pointer}/freshness/error_after")
 
 
-def _roles(dataset: Valid, pointer: str) -> Iterator[Finding]:
+def _roles(dataset: Valid, pointer: str) -> Iterator[Mistake]:
     columns = dataset.get("columns", {})
     moments = ("date", "timestamp")
     yield from _role(columns, dataset.get("time"), f"{pointer}/time", moments)
@@ -58,38 +58,38 @@ def _roles(dataset: Valid, pointer: str) -> Iterator[Finding]:
 
 def _role(
     columns: Valid, name: str | None, pointer: str, allowed: tuple[str, ...]
-) -> Iterator[Finding]:
+) -> Iterator[Mistake]:
     kind = columns.get(name or "", {}).get("type")
     if kind is not None and kind not in allowed:
         message = f"column {quoted(name)} is declared {kind}; {' or '.join(allowed)} is needed"
-        yield Finding(message, pointer, name)
+        yield Mistake(message, pointer, name)
 
 
-def _columns(columns: Valid, pointer: str) -> Iterator[Finding]:
+def _columns(columns: Valid, pointer: str) -> Iterator[Mistake]:
     yield from _clashes(columns, pointer)
     for name, column in columns.items():
         yield from _values(column, child(pointer, name))
 
 
-def _clashes(columns: Valid, pointer: str) -> Iterator[Finding]:
+def _clashes(columns: Valid, pointer: str) -> Iterator[Mistake]:
     seen: dict[str, str] = {}
     for name in columns:
         folded = name.casefold()
         if folded in seen:
             message = f"column {quoted(name)} differs from {quoted(seen[folded])} only in case"
-            yield Finding(message, child(pointer, name), name, of_key=True)
+            yield Mistake(message, child(pointer, name), name, of_key=True)
         seen.setdefault(folded, name)
         base, split, operator = name.rpartition("__")
         if split and operator in OPERATORS and base in columns:
             message = f"column {quoted(name)} looks like a filter of column {quoted(base)}"
-            yield Finding(message, child(pointer, name), name, of_key=True)
+            yield Mistake(message, child(pointer, name), name, of_key=True)
 
 
-def _values(column: Valid, pointer: str) -> Iterator[Finding]:
+def _values(column: Valid, pointer: str) -> Iterator[Mistake]:
     kind = column.get("type", "")
     given = [(key, column[key]) for key in ("minimum", "maximum") if key in column]
     yield from (
-        Finding(f"a {kind} column has no {key}", child(pointer, key), value)
+        Mistake(f"a {kind} column has no {key}", child(pointer, key), value)
         for key, value in given
         if not has_order(kind)
     )
@@ -97,17 +97,17 @@ def _values(column: Valid, pointer: str) -> Iterator[Finding]:
     listed = [(f"enum/{at}", value) for at, value in enumerate(column.get("enum", ()))]
     wrong = [pair for pair in bounds if isinstance(pair[1], bool) or not _fits(kind, pair[1])]
     for key, value in (*wrong, *(pair for pair in listed if not _fits(kind, pair[1]))):
-        yield Finding(_unfit(kind, value), f"{pointer}/{key}", value)
+        yield Mistake(_unfit(kind, value), f"{pointer}/{key}", value)
     if len(bounds) == len(("minimum", "maximum")) and not wrong:
         yield from _bounds(kind, column, pointer)
 
 
-def _bounds(kind: str, column: Valid, pointer: str) -> Iterator[Finding]:
+def _bounds(kind: str, column: Valid, pointer: str) -> Iterator[Mistake]:
     least, most = (read_value(kind, column[key]) for key in ("minimum", "maximum"))
     if isinstance(least, str) != isinstance(most, str):
-        yield Finding("is not of the same type as minimum", f"{pointer}/maximum", column["maximum"])
+        yield Mistake("is not of the same type as minimum", f"{pointer}/maximum", column["maximum"])
     elif least > most:
-        yield Finding("is less than minimum", f"{pointer}/maximum", column["maximum"])
+        yield Mistake("is less than minimum", f"{pointer}/maximum", column["maximum"])
 
 
 def _fits(kind: str, value: object) -> bool:

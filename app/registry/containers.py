@@ -11,7 +11,7 @@ from marshmallow import RAISE, Schema, ValidationError
 
 from app.dataset import Constant, moment
 from app.registry.fields import Entry, wrong
-from app.registry.findings import Finding, quoted
+from app.registry.mistakes import Mistake, quoted
 from app.registry.names import Name, Visible
 
 
@@ -28,7 +28,7 @@ class ClosedSchema(Schema):
     ) -> None:
         """Say of an unknown key which are known."""
         names = tuple(self.fields)
-        unknown = Finding("unknown key", of_key=True, allowed=names, words=names)
+        unknown = Mistake("unknown key", of_key=True, allowed=names, words=names)
         messages = error.messages_dict
         messages.update({key: [unknown] for key in data if key not in self.fields})
 
@@ -75,7 +75,7 @@ class Many(Entry):
         items = list(valid.values())
         whole = None if errors else items
         for at in _repeated(value):
-            errors.setdefault(at, [Finding(f"{quoted(value[at])} stands twice")])
+            errors.setdefault(at, [Mistake(f"{quoted(value[at])} stands twice")])
         if errors:
             raise ValidationError(errors, valid_data=whole)
         return items
@@ -181,7 +181,7 @@ def _check_moment(text: str) -> None:
         moment(text)
     except (ValueError, OverflowError):
         message = f"{quoted(text)} is not an ISO 8601 timestamp such as 2026-01-31T12:00:00Z"
-        raise ValidationError({"value": [Finding(message)]}) from None
+        raise ValidationError({"value": [Mistake(message)]}) from None
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -1,13 +1,13 @@
 """The single values of ``datasets.yaml`` as marshmallow fields. They never convert by guess.
 
-``7`` is not text and ``"yes"`` is not a boolean. Their errors are Findings.
+``7`` is not text and ``"yes"`` is not a boolean. Their errors are Mistakes.
 """
 
 from datetime import date
 
 from marshmallow import ValidationError, fields
 
-from app.registry.findings import Finding, quoted
+from app.registry.mistakes import Mistake, quoted
 
 MISSING = "missing key"
 EMPTY = "is empty; give it a value or leave the key out"
@@ -15,7 +15,7 @@ EMPTY = "is empty; give it a value or leave the key out"
 
 def wrong(message: str, *allowed: str | int, words: tuple[str, ...] = ()) -> ValidationError:
     """Give the error for a value that is not what it should be."""
-    return ValidationError([Finding(message, allowed=allowed or None, words=words)])
+    return ValidationError([Mistake(message, allowed=allowed or None, words=words)])
 
 
 class Entry(fields.Field[object]):
@@ -171,7 +171,7 @@ class Later(Entry):
     """A key that is understood but not supported yet."""
 
     def _read(self, _value: object) -> object:
-        raise ValidationError([Finding("not supported yet: key", of_key=True)])
+        raise ValidationError([Mistake("not supported yet: key", of_key=True)])
 
     def _rule(self) -> dict[str, object]:
         return {"not": {}}

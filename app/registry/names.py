@@ -3,7 +3,7 @@
 import re
 
 from app.registry.fields import Text, wrong
-from app.registry.findings import quoted
+from app.registry.mistakes import quoted
 from app.registry.text import FORBIDDEN, INVISIBLE
 
 

@@ -3,7 +3,7 @@
 import re
 
 from app.registry.fields import wrong
-from app.registry.findings import quoted
+from app.registry.mistakes import quoted
 from app.registry.names import Visible
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

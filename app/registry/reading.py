@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from app.registry import build
 from app.registry.checks import check
 from app.registry.fields import MISSING
-from app.registry.findings import Finding, Positions, Refusal, child, diagnosed, last, quoted
+from app.registry.mistakes import Mistake, Positions, Refusal, child, diagnosed, last, quoted
 from app.registry.registry import Registry
 from app.registry.schema import RegistrySchema
 from app.registry.text import read_text
@@ -26,10 +26,10 @@ def read_registry(path: Path) -> Registry:
     try:
         tree = read_tree(read_text(path))
     except Refusal as refusal:
-        raise diagnosed(refusal.findings, path.name, {}) from None
-    checked, findings = _checked(tree.data)
-    if tree.findings or findings:
-        raise diagnosed((*tree.findings, *findings), path.name, tree.positions)
+        raise diagnosed(refusal.mistakes, path.name, {}) from None
+    checked, mistakes = _checked(tree.data)
+    if tree.mistakes or mistakes:
+        raise diagnosed((*tree.mistakes, *mistakes), path.name, tree.positions)
     return _registry(checked, tree.data, path.absolute(), tree.positions)
 
 
@@ -41,9 +41,9 @@ def registry_from_document(
     Raises:
         RegistryError: the document is of another version of the service.
     """
-    checked, findings = _checked(document)
-    if findings:
-        raise diagnosed(findings, name, {})
+    checked, mistakes = _checked(document)
+    if mistakes:
+        raise diagnosed(mistakes, name, {})
     return _registry(checked, document, folder / name, {})
 
 
@@ -61,19 +61,19 @@ def _registry(
     )
 
 
-def _checked(document: Mapping[str, object]) -> tuple[Mapping[str, Any], tuple[Finding, ...]]:
+def _checked(document: Mapping[str, object]) -> tuple[Mapping[str, Any], tuple[Mistake, ...]]:
     sources = document.get("sources")
     names = tuple(sources) if isinstance(sources, Mapping) else ()
-    findings: Iterable[Finding] = ()
+    mistakes: Iterable[Mistake] = ()
     try:
         valid: Any = RegistrySchema().load(document)
     except ValidationError as error:
         valid = error.valid_data
-        findings = _located(error.messages, "", document)
-    return valid, (*findings, *check(valid, names))
+        mistakes = _located(error.messages, "", document)
+    return valid, (*mistakes, *check(valid, names))
 
 
-def _located(messages: object, pointer: str, value: object) -> Iterator[Finding]:
+def _located(messages: object, pointer: str, value: object) -> Iterator[Mistake]:
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
             yield from _located(inner, child(pointer, key), _inside(value, key))
@@ -84,17 +84,17 @@ def _located(messages: object, pointer: str, value: object) -> Iterator[Finding]
         yield _about(messages, pointer, value)
 
 
-def _about(message: object, pointer: str, value: object) -> Finding:
-    finding = message if isinstance(message, Finding) else Finding(str(message))
-    if finding.message == MISSING:
-        finding = replace(finding, of_key=True)
-    key, names_key = last(pointer), finding.message.endswith(" key")
+def _about(message: object, pointer: str, value: object) -> Mistake:
+    mistake = message if isinstance(message, Mistake) else Mistake(str(message))
+    if mistake.message == MISSING:
+        mistake = replace(mistake, of_key=True)
+    key, names_key = last(pointer), mistake.message.endswith(" key")
     shown = value if isinstance(value, str | int | float) else None
     return replace(
-        finding,
+        mistake,
         pointer=pointer,
-        message=f"{finding.message} {quoted(key)}" if names_key else finding.message,
-        found=key if finding.of_key and value is not _ABSENT else shown,
+        message=f"{mistake.message} {quoted(key)}" if names_key else mistake.message,
+        found=key if mistake.of_key and value is not _ABSENT else shown,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.dataset import Dataset, Source
-from app.registry.findings import Diagnostic, Positions, place_of
+from app.registry.mistakes import Diagnostic, Positions, place_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

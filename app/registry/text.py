@@ -5,7 +5,7 @@ import re
 import stat
 from pathlib import Path
 
-from app.registry.findings import Finding, Refusal
+from app.registry.mistakes import Mistake, Refusal
 
 MOST_BYTES = 1 << 20
 MOST_LINES = 50_000
@@ -71,13 +71,13 @@ def _check_characters(text: str) -> None:
 def _check_lines(text: str) -> None:
     lines = text.split("\n")
     if len(lines) > MOST_LINES:
-        raise Refusal(Finding(f"more than {MOST_LINES:,} lines", place=(MOST_LINES + 1, 1)))
+        raise Refusal(Mistake(f"more than {MOST_LINES:,} lines", place=(MOST_LINES + 1, 1)))
     for number, line in enumerate(lines, 1):
         if len(line) > LONGEST_LINE:
             wrong = f"a line of more than {LONGEST_LINE:,} characters"
-            raise Refusal(Finding(wrong, place=(number, 1)))
+            raise Refusal(Mistake(wrong, place=(number, 1)))
 
 
 def _refusal(message: str, before: str) -> Refusal:
     line = before.count("\n") + 1
-    return Refusal(Finding(message, place=(line, len(before) - before.rfind("\n"))))
+    return Refusal(Mistake(message, place=(line, len(before) - before.rfind("\n"))))

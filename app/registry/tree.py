@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import yaml
 from yaml import events
 
-from app.registry.findings import Finding, Positions, Refusal, child, quoted
+from app.registry.mistakes import Mistake, Positions, Refusal, child, quoted
 from app.registry.scalars import plain
 from app.registry.text import FORBIDDEN, INVISIBLE
 
@@ -25,13 +25,13 @@ class Tree:
 
     data: dict[str, object]
     positions: Positions
-    findings: tuple[Finding, ...]
+    mistakes: tuple[Mistake, ...]
 
 
 def read_tree(text: str) -> Tree:
     """Read one YAML document whose root is a mapping.
 
-    A duplicate key is a finding and its first value stays; all else that is not
+    A duplicate key is a mistake and its first value stays; all else that is not
     allowed ends the reading.
 
     Raises:
@@ -44,7 +44,7 @@ class _Reading:
     def __init__(self, text: str) -> None:
         self._loader = yaml.SafeLoader(text)
         self._positions: dict[str, tuple[int, int]] = {}
-        self._duplicates: list[Finding] = []
+        self._duplicates: list[Mistake] = []
         self._nodes = 0
 
     def tree(self) -> Tree:
@@ -57,12 +57,12 @@ class _Reading:
             self._take()
             self._end(self._take())
         except Refusal as refusal:
-            raise Refusal(*self._duplicates, *refusal.findings) from None
+            raise Refusal(*self._duplicates, *refusal.mistakes) from None
         return Tree(data, self._positions, tuple(self._duplicates))
 
     def _root(self, event: events.Event) -> dict[str, object]:
         if isinstance(event, events.StreamEndEvent) or getattr(event, "value", None) == "":
-            raise Refusal(Finding("the file is empty", place=(1, 1)))
+            raise Refusal(Mistake("the file is empty", place=(1, 1)))
         if isinstance(event, events.MappingStartEvent):
             self._admit(event, "", 1)
             return self._mapping("", 1)
@@ -80,7 +80,7 @@ class _Reading:
             raise _not_yaml(error) from None
         except (ValueError, OverflowError):
             place = (self._loader.line + 1, self._loader.column + 1)
-            raise Refusal(Finding("not a valid escape", place=place)) from None
+            raise Refusal(Mistake("not a valid escape", place=place)) from None
         return event
 
     def _value(self, event: events.Event, pointer: str, depth: int) -> object:
@@ -144,7 +144,7 @@ class _Reading:
         first, second = self._positions[pointer], _place(event)
         places = f"{first[0]}:{first[1]} and {second[0]}:{second[1]}"
         message = f"key {quoted(key)} stands twice, at {places}"
-        found = Finding(message, pointer, found=key, of_key=True, place=second)
+        found = Mistake(message, pointer, found=key, of_key=True, place=second)
         if len(self._duplicates) == _MOST_DUPLICATES:
             raise Refusal(found)
         self._duplicates.append(found)
@@ -166,7 +166,7 @@ def _place(event: events.Event) -> tuple[int, int]:
 
 
 def _refused(message: str, event: events.Event, pointer: str = "") -> Refusal:
-    return Refusal(Finding(message, pointer, place=_place(event)))
+    return Refusal(Mistake(message, pointer, place=_place(event)))
 
 
 def _not_yaml(error: yaml.MarkedYAMLError) -> Refusal:
@@ -174,4 +174,4 @@ def _not_yaml(error: yaml.MarkedYAMLError) -> Refusal:
     place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     began = f", which began in line {context.line + 1}" if context else ""
     doing = f" {error.context}" if error.context else ""
-    return Refusal(Finding(f"not valid YAML:{doing}{began}: {error.problem}", place=place))
+    return Refusal(Mistake(f"not valid YAML:{doing}{began}: {error.problem}", place=place))

@@ -46,7 +46,7 @@ class Diagnostic:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Mistake:
     """An error before its place is looked up.
 
     ``of_key`` says that the key at ``pointer`` is wrong, not its value. ``words`` are
@@ -66,9 +66,9 @@ class Finding:
 class Refusal(Exception):  # noqa: N818 - a refusal is the house's word for it
     """A file that cannot be read to its end."""
 
-    def __init__(self, *findings: Finding) -> None:
-        super().__init__(*findings)
-        self.findings = findings
+    def __init__(self, *mistakes: Mistake) -> None:
+        super().__init__(*mistakes)
+        self.mistakes = mistakes
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
@@ -128,10 +128,10 @@ def place_of(pointer: str, positions: Positions) -> tuple[int, int]:
     return positions.get(pointer, (1, 1))
 
 
-def diagnosed(findings: Iterable[Finding], name: str, positions: Positions) -> RegistryError:
-    """Give the error that lists all findings in file order, the first 100 of very many."""
+def diagnosed(mistakes: Iterable[Mistake], name: str, positions: Positions) -> RegistryError:
+    """Give the error that lists all mistakes in file order, the first 100 of very many."""
     placed = sorted(
-        ((each.place or place_of(each.pointer, positions), each) for each in findings),
+        ((each.place or place_of(each.pointer, positions), each) for each in mistakes),
         key=lambda pair: pair[0],
     )
     count = f"{name} has {len(placed):,} error{'' if len(placed) == 1 else 's'}"
@@ -149,14 +149,14 @@ def diagnostics_of(error: RegistryError) -> tuple[Diagnostic, ...]:
     )
 
 
-def _diagnostic(finding: Finding, name: str, place: tuple[int, int]) -> Diagnostic:
-    found = finding.found
+def _diagnostic(mistake: Mistake, name: str, place: tuple[int, int]) -> Diagnostic:
+    found = mistake.found
     return Diagnostic(
         name,
         *place,
-        pointer=parent(finding.pointer) if finding.of_key else finding.pointer,
-        message=finding.message,
+        pointer=parent(mistake.pointer) if mistake.of_key else mistake.pointer,
+        message=mistake.message,
         found=found[:_LONGEST] if isinstance(found, str) else found,
-        allowed=finding.allowed if len(finding.allowed or ()) <= _SHORT_LIST else None,
-        nearest=nearest(found, finding.words) if isinstance(found, str) else None,
+        allowed=mistake.allowed if len(mistake.allowed or ()) <= _SHORT_LIST else None,
+        nearest=nearest(found, mistake.words) if isinstance(found, str) else None,
     )
