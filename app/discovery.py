@@ -14,13 +14,13 @@ from types import ModuleType
 import pluggy
 import structlog
 
-from app.dataset import Dataset
+from app.dataset import Constant, Dataset
 from app.plugin import Endpoint, PluginHooks
 
 log = structlog.get_logger()
 
 _OPTIONS = ("path", "columns")
-_PATH = re.compile(r"(/([A-Za-z0-9._~-]+|{[a-z_]+}))+")
+_PATH = re.compile(r"(/(?!\.+(?:/|$))([A-Za-z0-9._~-]+|{[a-z_]+}))+")
 _PLACE = re.compile(r"{[a-z_]+}")
 # The service's own addresses below /api/v1.
 _RESERVED = ("/datasets", "/data", "/datapackage.json")
@@ -105,6 +105,9 @@ class Plugins:
                 yield from ((hook.plugin_name, endpoint) for endpoint in brought)
 
     def _add(self, name: str, load: Callable[[], object]) -> None:
+        if self._manager.has_plugin(name):
+            self.failures[name] = "another plugin has its name"
+            return
         try:
             plugin = load()
             self._manager.register(plugin, name)
@@ -206,7 +209,7 @@ def _misled(endpoint: Endpoint, path: str) -> str | None:
     """Say why an endpoint cannot have that path; None where it can."""
     if not _PATH.fullmatch(path):
         return f"path {path!r}: parts of letters, digits, '._~-', or one name in braces are allowed"
-    if path.startswith(_RESERVED):
+    if any(f"{path}/".startswith(f"{own}/") for own in _RESERVED):
         return f"path {path!r}: {', '.join(_RESERVED)} are the service's own"
     needed = sorted(_PLACE.findall(endpoint.path))
     if sorted(_PLACE.findall(path)) != needed:
@@ -214,13 +217,21 @@ def _misled(endpoint: Endpoint, path: str) -> str | None:
     return None
 
 
-def _mapping(value: object) -> dict[str, str]:
-    return {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else {}
+def _mapping(value: object) -> dict[str, str | Constant]:
+    """Read the option ``columns``: for a name, a column or ``{value: text}``."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {
+        str(name): Constant(str(each.get("value"))) if isinstance(each, Mapping) else str(each)
+        for name, each in value.items()
+    }
 
 
 def _nearest(name: str, names: Sequence[str] | Mapping[str, object]) -> str:
     close = get_close_matches(name, list(names), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there is {', '.join(names)}"
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there is {', '.join(names)}" if names else ""
 
 
 def _apart(offers: list[Offer], clashes: list[Clash]) -> tuple[list[Offer], list[Clash]]:

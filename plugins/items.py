@@ -16,6 +16,7 @@ from app.plugin import (
 )
 
 _MOST = 10_000
+_FURTHEST = 2**53 - 1
 _SHOWN = ("id", "name", "category", "sku")
 
 
@@ -33,7 +34,7 @@ def endpoints(dataset: Dataset) -> Sequence[Endpoint]:
                 Parameter("category", description="Only items of this category."),
                 Parameter("q", description="Only items with this in their name or sku, any case."),
                 Parameter("limit", "integer", default=_MOST, minimum=1, maximum=_MOST),
-                Parameter("offset", "integer", default=0, minimum=0),
+                Parameter("offset", "integer", default=0, minimum=0, maximum=_FURTHEST),
             ),
             returns={"items": Member(rows=_SHOWN), "total": Member("integer")},
             columns={"id": dataset.keys[0], "name": "name", "category": "category", "sku": "sku"},

@@ -97,7 +97,8 @@ def _windowed(
 
 def _last_day(first: date, window: Window) -> date:
     if window == "week":
-        return first + timedelta(days=6)
+        # The calendar ends within a week.
+        return first + min(timedelta(days=6), date.max - first)
     if window == "month":
         return first.replace(day=monthrange(first.year, first.month)[1])
     return first

@@ -5,10 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -19,8 +21,11 @@ import pytest
 from werkzeug.test import Client
 
 from app.access import keep_key, new_key
-from app.refresh import Job, Refresher, Request, build_waiting
+from app.dataset import Constant, Dataset, Lineage
+from app.engine import DuckEngine, EngineLimits, Loading, Queue, Table, load_table
 from app.generation import Store
+from app.query import Query, Rows, compile_query
+from app.refresh import Job, Refresher, Request, build_waiting
 from app.service import make_front
 from app.settings import Settings, read_settings
 
@@ -157,6 +162,66 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
+@dataclass(frozen=True)
+class Bench:
+    """Loads tables into a folder and asks them; needs no registry and no Store."""
+
+    folder: Path
+
+    @property
+    def limits(self) -> EngineLimits:
+        return EngineLimits(threads=2, memory_bytes=256 << 20, spill=self.folder / "spill")
+
+    def dataset(self, name: str = "sales", keys: Sequence[str] = ("k",), **fields: Any) -> Dataset:
+        """A dataset with constant lineage, unless ``fields`` say otherwise."""
+        none = Lineage(Constant("run-1"), Constant("none"), Constant("2026-01-01T00:00:00Z"))
+        return Dataset(name, "gold", "*.parquet", tuple(keys), **{"lineage": none, **fields})
+
+    def loading(self, *files: Any, dataset: Dataset | None = None) -> Loading:
+        """A Loading of files: columns by name, an Arrow table, or bytes that may be no Parquet."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        copies = [folder / f"{index:04d}.parquet" for index in range(len(files))]
+        for copy, content in zip(copies, files, strict=True):
+            if isinstance(content, bytes):
+                copy.write_bytes(content)
+            else:
+                table = pa.table(dict(content)) if isinstance(content, Mapping) else content
+                pq.write_table(table, copy)
+        facts = [
+            {"path": copy.name, "sha256": sha256(copy.read_bytes()).hexdigest(), "bytes": 1}
+            for copy in copies
+        ]
+        return Loading(dataset or self.dataset(), copies, facts)
+
+    def load(self, *files: Any, dataset: Dataset | None = None) -> tuple[Dataset, Table]:
+        """Load files as one Table; the dataset as it is served, and the Table."""
+        loading = self.loading(*files, dataset=dataset)
+        table = load_table(loading, self.folder, self.limits)
+        return table.completed(loading.dataset), table
+
+    def engine(self, *loaded: tuple[Dataset, Table], queue: Queue | None = None) -> DuckEngine:
+        """An engine on these Tables, in its shut box."""
+        files = {dataset.name: self.folder / f"{table.hash}.duckdb" for dataset, table in loaded}
+        return DuckEngine(files, self.limits, queue or Queue(running=8, waiting=8))
+
+    def ask(self, columns: Any, dataset: Dataset | None = None, **question: Any) -> Rows:
+        """Load columns and run one Query on them."""
+        loaded = self.load(columns, dataset=dataset)
+        return self.engine(loaded).run(compile_query(Query(loaded[0], **question)))
+
+
+@pytest.fixture(scope="session")
+def bench_at() -> type[Bench]:
+    """Makes a Bench in a folder, for fixtures that live longer than a test."""
+    return Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A Bench of this test's own."""
+    return Bench(tmp_path)
+
+
 Refresh = Callable[..., Job]
 
 
@@ -174,7 +239,7 @@ def refresh(settings: Settings) -> Refresh:
 
 
 @pytest.fixture
-def client(settings: Settings, registry_file: Path, refresh: Refresh) -> Client:
+def client(settings: Settings, registry_file: Path, refresh: Refresh) -> Client:  # noqa: ARG001 - its file
     """A client of the WSGI front on a first Generation; tests may refresh again."""
     assert refresh().status == "succeeded"
     return Client(make_front(settings))
@@ -216,7 +281,7 @@ def server(settings: Settings, tmp_path: Path) -> Iterator[StartServer]:
         environment = {**os.environ, **settings.environment(), "ASSAY_PORT": str(port)}
         command = [sys.executable, "-m", "app", "serve", "--workers", str(workers), *arguments]
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command, cwd=ROOT, env=environment, stdout=output, stderr=output
             )
         started.append(process)
@@ -241,7 +306,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
         if process.poll() is not None:
             raise AssertionError(f"the service ended: {log.read_text()}")
         try:
-            with urlopen(url, timeout=5):
+            with urlopen(url, timeout=5):  # noqa: S310 - always our own address
                 return
         except OSError:
             time.sleep(0.05)

@@ -2,13 +2,25 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal
 
 from app.answers.answer import Answer, Identity
 from app.answers.memory import MemoryCache
 
+_PROBE = "probe"
+
 Outcome = Literal["kept", "made"]
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One making of an Answer, and how many hold or await it."""
+
+    lock: Lock = field(default_factory=Lock)
+    users: int = 0
+    made: Answer | None = None
 
 
 class Keeper:
@@ -16,7 +28,7 @@ class Keeper:
 
     def __init__(self, cache: MemoryCache) -> None:
         self._cache = cache
-        self._flights: dict[str, tuple[Lock, int]] = {}
+        self._flights: dict[str, _Flight] = {}
         self._lock = Lock()
 
     def answer(
@@ -31,31 +43,42 @@ class Keeper:
         kept = self._cache.get(key)
         if kept is not None:
             return Answer.from_bytes(kept), "kept"
-        with self._flight(key):
+        with self._flight(key) as flight:
+            if flight.made is not None:
+                # Made while this caller waited; it may be too large to be kept.
+                return flight.made, "kept"
             kept = self._cache.get(key)
             if kept is not None:
                 return Answer.from_bytes(kept), "kept"
-            made = make()
-            self._cache.set(key, made.as_bytes(), timeout=seconds)
-            return made, "made"
+            flight.made = make()
+            self._cache.set(key, flight.made.as_bytes(), timeout=seconds)
+            return flight.made, "made"
+
+    def kept(self, identity: Identity) -> Answer | None:
+        """Give the Answer if it is kept; makes nothing."""
+        kept = self._cache.get(identity.text)
+        return None if kept is None else Answer.from_bytes(kept)
+
+    def works(self) -> bool:
+        """Tell whether what is kept can be read again; a cache of no bytes works as it should."""
+        probe = self._cache.set(_PROBE, _PROBE.encode(), timeout=1)
+        return not probe or self._cache.get(_PROBE) == _PROBE.encode()
 
     def drop_older(self, generation: int) -> int:
         """Forget the Answers of all other Generations; give how many there were."""
         return self._cache.drop_all_but(f"{generation}\n")
 
     @contextmanager
-    def _flight(self, key: str) -> Iterator[None]:
+    def _flight(self, key: str) -> Iterator[_Flight]:
         """Hold the one flight of that key; it is forgotten when nobody holds or awaits it."""
         with self._lock:
-            lock, users = self._flights.get(key, (Lock(), 0))
-            self._flights[key] = (lock, users + 1)
+            flight = self._flights.setdefault(key, _Flight())
+            flight.users += 1
         try:
-            with lock:
-                yield
+            with flight.lock:
+                yield flight
         finally:
             with self._lock:
-                lock, users = self._flights[key]
-                if users == 1:
+                flight.users -= 1
+                if not flight.users:
                     del self._flights[key]
-                else:
-                    self._flights[key] = (lock, users - 1)

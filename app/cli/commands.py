@@ -7,7 +7,8 @@ from typing import NoReturn
 
 import click
 
-from app.access import SCOPES, keep_key, new_key
+from app import __version__
+from app.access import SCOPES, KeyFileError, keep_key, new_key
 from app.cli.demo_data import write_demo_data
 from app.cli.progress import follow, lines_of, told_settings
 from app.cli.serving import first_generation, prepare_demo, run_server
@@ -22,7 +23,7 @@ from app.service import Worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="assay-registry", prog_name="assay")
+@click.version_option(__version__, prog_name="assay")
 def main() -> None:
     """Assay serves gold tables as a documented REST API."""
 
@@ -122,7 +123,10 @@ def create(name: str, scope: str, file: Path | None) -> None:
         key, record = new_key(name, scope)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    keep_key(path, record)
+    try:
+        keep_key(path, record)
+    except (KeyFileError, OSError) as error:
+        raise click.ClickException(f"{path.name} cannot be written: {error}") from error
     click.echo(f"key {record.id} for {name} with scope {scope}, kept in {path}", err=True)
     click.echo(key)
 
@@ -132,7 +136,11 @@ def create(name: str, scope: str, file: Path | None) -> None:
 def openapi(form: str) -> None:
     """Print the OpenAPI document of the current Generation."""
     worker = Worker(told_settings())
-    document = document_of(worker.app_for(worker.current.pin()))
+    try:
+        generation = worker.current.pin()
+    except ServiceError as error:
+        _refuse(error)
+    document = document_of(worker.app_for(generation))
     click.echo(yaml_text(document) if form == "yaml" else json.dumps(document, indent=2))
 
 

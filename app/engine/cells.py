@@ -42,7 +42,12 @@ def _struct_reader(kind: Any) -> Reader | None:  # noqa: ANN401 - as above
 
 def _map_reader(kind: Any) -> Reader:  # noqa: ANN401 - as above
     key, value = (_optional(cell_reader(child) or _same) for _, child in kind.children)
-    return lambda cell: [{"key": key(k), "value": value(v)} for k, v in cell.items()]
+    # Keys that Python cannot hash come as a list of keys beside a list of values.
+    hashable = kind.children[0][1].id not in _NESTED
+    return lambda cell: [
+        {"key": key(k), "value": value(v)}
+        for k, v in (cell.items() if hashable else zip(cell["key"], cell["value"], strict=True))
+    ]
 
 
 _NESTED: Mapping[str, Callable[[Any], Reader | None]] = {

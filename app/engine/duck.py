@@ -10,7 +10,7 @@ import duckdb
 from app.engine.cells import read_cells
 from app.engine.queue import Queue
 from app.engine.sql import quoted_name, quoted_text
-from app.query import NO_STAMP, Rows, Stamp, Statement
+from app.query import NO_STAMP, Rows, Stamp, Statement, catalog_of
 
 _SHUT = (
     "SET autoinstall_known_extensions = false",
@@ -59,13 +59,21 @@ class DuckEngine:
         self._queue = queue
         self._connection = connect(limits)
         for name, path in tables.items():
-            where, catalog = quoted_text(str(path)), quoted_name(name)
+            where, catalog = quoted_text(str(path)), quoted_name(catalog_of(name))
             try:
                 self._connection.execute(f"ATTACH {where} AS {catalog} (READ_ONLY)")
             except duckdb.IOException as error:
                 raise FileNotFoundError(path.name) from error
         for setting in _SHUT:
             self._connection.execute(setting)
+
+    def answers(self) -> bool:
+        """Tell whether the engine answers at all; waits for no turn."""
+        try:
+            with self._connection.cursor() as cursor:
+                return cursor.execute("SELECT 1").fetchall() == [(1,)]
+        except duckdb.Error:
+            return False
 
     def run(self, statement: Statement) -> Rows:
         """Run a Statement.

@@ -20,12 +20,16 @@ _FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(("varchar", "enum", "uuid"), "string"),
     **dict.fromkeys(("time", "time with time zone"), "time"),
     **dict.fromkeys(
-        ("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"),
+        (
+            *("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns"),
+            *("timestamp with time zone", "timestamptz_ns"),
+        ),
         "timestamp",
     ),
     **dict.fromkeys(("list", "array"), "list"),
     **{name: name for name in ("decimal", "boolean", "date", "struct", "map")},
     "blob": "binary",
+    "null": "integer",
 }
 # The engine's types that a Table holds as another: zones are settled, codes become text.
 _SETTLED: Mapping[str, str] = {
@@ -33,6 +37,9 @@ _SETTLED: Mapping[str, str] = {
     "uuid": "VARCHAR",
     "time with time zone": "TIME",
     "timestamp with time zone": "TIMESTAMP",
+    "timestamptz_ns": "TIMESTAMP_NS",
+    # A column without any value has no type; older engines say integer of it.
+    "null": "INTEGER",
 }
 _WIDEST_DIGITS = 38
 _EXACT_DOUBLE = 2**53
@@ -61,7 +68,7 @@ def fit_columns(
     Returns:
         What the Table will hold, in the order of the file, and what does not fit.
     """
-    findings = [*_same_names(found), *_missing(dataset, found)]
+    findings = list(_missing(dataset, found))
     needed = {*dataset.keys, *dataset.lineage.columns, dataset.time}
     fitted = []
     for name, kind in found.items():
@@ -76,12 +83,26 @@ def fit_columns(
     return tuple(fitted), (*findings, *_roles(dataset, fitted))
 
 
-def _same_names(found: Mapping[str, Any]) -> Iterator[Finding]:
-    seen: dict[str, str] = {}
-    for name in found:
-        other = seen.setdefault(name.casefold(), name)
-        if other != name:
-            yield Finding("names", f"columns {other!r} and {name!r} differ by case only", name)
+def names_apart(names: Sequence[str]) -> Iterator[Finding]:
+    """Find the names of a file that are equal up to case: the engine would rename one of them."""
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            same = [each for each in names if each.casefold() == name.casefold()]
+            told = " and ".join(map(repr, same))
+            yield Finding("names", f"columns {told} have the same name, up to case", name)
+        seen.add(name.casefold())
+
+
+def files_alike(files: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
+    """Find the files of a table whose columns, type by name, are not those of the first."""
+    first = next(iter(files))
+    for path, columns in files.items():
+        for name in dict.fromkeys((*files[first], *columns)):
+            here, there = columns.get(name, "nothing"), files[first].get(name, "nothing")
+            if here != there:
+                message = f"column {name!r} is {here} in {path!r}, but {there} in {first!r}"
+                yield Finding("files", message, name)
 
 
 def _missing(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import duckdb
 
 from app.dataset import Dataset
 from app.engine.duck import EngineLimits, connect
-from app.engine.fit import Fitted, fit_columns
+from app.engine.fit import Fitted, files_alike, fit_columns, names_apart
 from app.engine.sql import quoted_name, quoted_text
 from app.engine.table import Fact, Finding, Table
 from app.engine.verify import Verifier
@@ -81,7 +81,7 @@ def _declaration(dataset: Dataset) -> dict[str, object]:
 def load_table(loading: Loading, tables: Path, limits: EngineLimits) -> Table:
     """Write the Table file ``tables/<hash>.duckdb`` and give its facts.
 
-    The file appears whole or not at all; one that is there already is verified no more.
+    The file appears whole or not at all; one that is there already is replaced.
 
     Raises:
         SourceError: a file is no Parquet, or the files of the table do not fit each other.
@@ -121,16 +121,41 @@ def _loaded(loading: Loading, target: Path, limits: EngineLimits) -> Table:
 
 
 def _fitted(connection: duckdb.DuckDBPyConnection, loading: Loading) -> tuple[Fitted, ...]:
-    found = connection.execute(f"SELECT * FROM {_reader(loading)} LIMIT 0").description
-    fitted, findings = fit_columns(loading.dataset, {each[0]: each[1] for each in found})
+    hive = loading.dataset.hive_partitioning
+    _refuse(loading.dataset, list(names_apart(_names(connection, loading.copies[0]))))
+    if len(loading.copies) > 1:
+        files = {
+            str(file["path"]): {
+                name: str(kind) for name, kind in _described(connection, _reader([copy])).items()
+            }
+            for file, copy in zip(loading.files, loading.copies, strict=True)
+        }
+        _refuse(loading.dataset, list(files_alike(files)))
+    found = _described(connection, _reader(loading.copies, hive=hive))
+    fitted, findings = fit_columns(loading.dataset, found)
     _refuse(loading.dataset, findings)
     return fitted
 
 
-def _reader(loading: Loading) -> str:
-    paths = ", ".join(quoted_text(str(path)) for path in loading.copies)
-    hive = "true" if loading.dataset.hive_partitioning else "false"
-    return f"read_parquet([{paths}], hive_partitioning = {hive})"
+def _described(connection: duckdb.DuckDBPyConnection, reader: str) -> Mapping[str, Any]:
+    found = connection.execute(f"SELECT * FROM {reader} LIMIT 0").description
+    return {each[0]: each[1] for each in found}
+
+
+def _names(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+    """Give the names of the file's own columns as they stand in it, not those within them."""
+    sql = f"SELECT name, num_children FROM parquet_schema({quoted_text(str(path))})"
+    names, within = [], 0
+    for name, children in connection.execute(sql).fetchall()[1:]:
+        if not within:
+            names.append(name)
+        within = max(within - 1, 0) + (children or 0)
+    return names
+
+
+def _reader(copies: Sequence[Path], *, hive: bool = False) -> str:
+    paths = ", ".join(quoted_text(str(path)) for path in copies)
+    return f"read_parquet([{paths}], hive_partitioning = {str(hive).lower()})"
 
 
 def _create(loading: Loading, fitted: Sequence[Fitted]) -> str:
@@ -139,7 +164,8 @@ def _create(loading: Loading, fitted: Sequence[Fitted]) -> str:
         for each in fitted
     )
     order = ", ".join(quoted_name(key) for key in loading.dataset.keys)
-    return f"CREATE TABLE {_LOADED} AS SELECT {columns} FROM {_reader(loading)} ORDER BY {order}"
+    reader = _reader(loading.copies, hive=loading.dataset.hive_partitioning)
+    return f"CREATE TABLE {_LOADED} AS SELECT {columns} FROM {reader} ORDER BY {order}"
 
 
 def _verified(

@@ -1,7 +1,9 @@
 """Verifies a loaded Table against its dataset, and counts what the catalogue shows of it."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from itertools import islice
 
 import duckdb
@@ -15,6 +17,8 @@ from app.formats import plain
 _EXAMPLES = 5
 _ORDERED = {"integer", "number", "decimal", "string", "boolean", "date", "time", "timestamp"}
 _MOST_VERSIONS = 10_000
+# Digits that no bound needs more of.
+_WIDEST_BOUND = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Verifier:
         counts = self._row(columns, values)
         broken = [pair for pair in zip(checks, counts, strict=True) if pair[1]]
         found = [self._finding(check, count) for check, count in broken]
-        return [*found, *self._repeated(self.dataset.keys, "keys"), *self._unique()]
+        repeated = self._repeated(self.dataset.keys, "keys")
+        return [*found, *self._unreadable(), *repeated, *self._unique()]
 
     def columns(self) -> tuple[TableColumn, ...]:
         """Count each column's nulls, NaN, distinct values and bounds."""
@@ -78,9 +83,9 @@ class Verifier:
             column = self.dataset.column(each.name) or Column(each.name)
             yield from _bounds(each, column)
             if column.required or each.name in needed:
-                yield Check("required", each.name, f"{quoted_name(each.name)} IS NULL", "is null")
+                yield Check("required", each.name, _missing(each), "is null")
             if each.type in {"date", "timestamp"}:
-                yield _within_years(each.name)
+                yield _within_years(each)
             if each.narrowed:
                 name = quoted_name(each.name)
                 yield Check("type", each.name, f"abs({name}) >= {2**53}", "is not below 2**53")
@@ -91,6 +96,19 @@ class Verifier:
         examples = self.connection.execute(sql, list(check.values)).fetchall()
         message = f"column {check.column!r} {check.message} in {count} rows"
         return Finding(check.rule, message, check.column, count, self._keyed(examples))
+
+    def _unreadable(self) -> Iterator[Finding]:
+        """Find the cells of JSON columns that the engine reads but JSON does not allow."""
+        for each in self.fitted:
+            if each.type == "json":
+                keys, cell = ", ".join(map(quoted_name, self.dataset.keys)), quoted_name(each.name)
+                sql = f"SELECT {keys}, {cell} FROM {self.table} WHERE {_maybe_no_json(cell)}"
+                rows = self.connection.execute(sql).fetchall()
+                bad = [row[:-1] for row in rows if not _is_json(row[-1])]
+                if bad:
+                    message = f"column {each.name!r} is no JSON in {len(bad)} rows"
+                    examples = self._keyed(bad[:_EXAMPLES])
+                    yield Finding("type", message, each.name, len(bad), examples)
 
     def _unique(self) -> Iterator[Finding]:
         for column in self.dataset.columns:
@@ -126,29 +144,78 @@ def _part(part: str | Constant) -> str:
 
 
 def _bounds(fitted: Fitted, column: Column) -> Iterator[Check]:
-    name, cast = quoted_name(fitted.name), f"CAST(? AS {fitted.physical})"
+    name, cast = quoted_name(fitted.name), f"CAST(? AS {_compared_as(fitted)})"
+    known = f"NOT {_missing(fitted)}"
     if column.minimum is not None:
-        below = f"is below {column.minimum}"
-        yield Check("minimum", fitted.name, f"{name} < {cast}", below, (str(column.minimum),))
+        below, least = f"is below {column.minimum}", _rounded(fitted, column.minimum, ROUND_CEILING)
+        yield Check("minimum", fitted.name, f"{known} AND {name} < {cast}", below, (least,))
     if column.maximum is not None:
-        above = f"{name} > {cast}" + (f" AND NOT isnan({name})" if fitted.type == "number" else "")
-        told = f"is above {column.maximum}"
-        yield Check("maximum", fitted.name, above, told, (str(column.maximum),))
+        above, most = f"is above {column.maximum}", _rounded(fitted, column.maximum, ROUND_FLOOR)
+        yield Check("maximum", fitted.name, f"{known} AND {name} > {cast}", above, (most,))
     if column.enum:
         among = ", ".join([cast] * len(column.enum))
         allowed = f"is none of {', '.join(map(str, column.enum))}"
         values = tuple(_text(value) for value in column.enum)
-        yield Check("enum", fitted.name, f"{name} NOT IN ({among})", allowed, values)
+        yield Check("enum", fitted.name, f"{known} AND {name} NOT IN ({among})", allowed, values)
+
+
+def _missing(fitted: Fitted) -> str:
+    """Give what tells the rows without a value: NaN counts as null, here and everywhere."""
+    name = quoted_name(fitted.name)
+    return f"({name} IS NULL OR isnan({name}))" if fitted.type == "number" else f"({name} IS NULL)"
+
+
+def _compared_as(fitted: Fitted) -> str:
+    """Give the type that bounds are compared as: they may be wider than the column."""
+    scale = _scale(fitted)
+    if fitted.type == "integer":
+        return "HUGEINT"
+    return fitted.physical if scale is None else f"DECIMAL(38,{scale})"
+
+
+def _scale(fitted: Fitted) -> int | None:
+    if fitted.type == "decimal":
+        return int(fitted.physical.rpartition(",")[2].rstrip(")"))
+    return 0 if fitted.type == "integer" else None
+
+
+def _rounded(fitted: Fitted, bound: object, rounding: str) -> str:
+    """Give a bound as text, rounded to what the column can hold as the cast would not."""
+    scale = _scale(fitted)
+    if scale is None or not isinstance(bound, Decimal):
+        return str(bound)
+    step = Decimal(1).scaleb(-scale)
+    return f"{bound.quantize(step, rounding, Context(_WIDEST_BOUND)):f}"
+
+
+def _maybe_no_json(cell: str) -> str:
+    """Give what tells the few rows to look at: the engine adds to JSON no more than these."""
+    return f"regexp_matches({cell}::VARCHAR, '(?i)nan|inf|,\\s*[]}}]')"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text, parse_constant=_no_number)
+    except ValueError:
+        return False
+    return True
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(word)
 
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _within_years(column: str) -> Check:
-    name = quoted_name(column)
+def _within_years(fitted: Fitted) -> Check:
+    name = quoted_name(fitted.name)
     outside = f"({name} < DATE '0001-01-01' OR {name} >= DATE '10000-01-01')"
-    return Check("years", column, outside, "is infinite or outside the years 0001 to 9999")
+    if fitted.physical == "TIMESTAMP_NS":
+        # Nanoseconds reach from 1677 to 2262; the years cannot even be written as such.
+        outside = f"NOT isfinite({name})"
+    return Check("years", fitted.name, outside, "is infinite or outside the years 0001 to 9999")
 
 
 def _figures(fitted: Fitted) -> list[str]:

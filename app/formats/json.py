@@ -4,7 +4,6 @@ import base64
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -37,6 +36,8 @@ def plain(value: object) -> object:
 
 
 def _shown(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
     show = _SHOWN.get(type(value))
     if show is None:
         raise TypeError(f"no JSON form for {type(value).__name__}")
@@ -60,5 +61,4 @@ _SHOWN: Mapping[type, Callable[[Any], object]] = {
     Decimal: lambda value: format(value, "f"),
     bytes: _base64,
     timedelta: _duration,
-    MappingProxyType: dict,
 }

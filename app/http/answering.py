@@ -45,19 +45,25 @@ class Answering:
         """
         visit = visit_of(request)
         generation = visit.generation
-        if request.accept_mimetypes and not request.accept_mimetypes.accept_json:
+        if request.accept_mimetypes and not request.accept_mimetypes.quality(JSON):
             raise NotAcceptableError("This is answered as application/json.", allowed=[JSON])
         identity = Identity(generation.number, request.path, query, _freshness(generation, dataset))
         etag = identity.etag(self.key)
         constant = _constant_headers(dataset, etag)
-        if request.if_none_match.contains_weak(etag.removeprefix("W/").strip('"')):
-            visit.told.update(cache="revalidated")
+        known = request.if_none_match
+        if not known.star_tag and known.contains_weak(etag.removeprefix("W/").strip('"')):
+            kept = self.keeper.kept(identity)
+            about = {} if dataset is None else {"dataset": dataset.name}
+            visit.told.update({**about, **(kept.told if kept else {}), "cache": "revalidated"})
             return Response(status=304, headers=constant)
         seconds = dataset.max_age if dataset is not None else _CATALOGUE_SECONDS
         answer, outcome = self.keeper.answer(
             identity, seconds, lambda: _answer(make(generation), generation, dataset)
         )
         visit.told.update(answer.told, cache=outcome)
+        if known.star_tag:
+            # "*" stands for any answer there is, so one had to be made first.
+            return Response(status=304, headers=constant)
         return Response(answer.body, headers={**constant, **answer.headers})
 
 

@@ -41,6 +41,7 @@ _DETAIL = {
     **_ENTRY,
     "properties": {
         **_ENTRY["properties"],  # type: ignore[dict-item]
+        "owner": {"type": "object", "additionalProperties": _TEXT},
         "columns": {"type": "array", "items": {"type": "object"}},
         "files": {"type": "array", "items": {"type": "object"}},
         "endpoints": {"type": "array", "items": {"type": "object"}},
@@ -74,7 +75,7 @@ def catalogue_blueprint(answering: Answering, offers: Sequence[Offer]) -> Bluepr
 
 
 def _no_parameters() -> str:
-    return canonical(_NONE.read({}, query_pairs(request.query_string.decode("ascii", "replace"))))
+    return canonical(_NONE.read({}, query_pairs(request.query_string)))
 
 
 def _dataset(generation: Generation, name: str) -> Dataset:

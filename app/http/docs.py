@@ -20,7 +20,13 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
+_ASSETS = (
+    "swagger-ui.css",
+    "swagger-ui-bundle.js",
+    # It brings the choice among several documents.
+    "swagger-ui-standalone-preset.js",
+    "favicon-32x32.png",
+)
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -32,13 +38,18 @@ _PAGE = """<!doctype html>
 <body>
 <div id="swagger-ui"></div>
 <script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/swagger-ui-standalone-preset.js"></script>
 <script src="/docs/start.js"></script>
 </body>
 </html>
 """
+# Without its logo, whose inline style the policy forbids.
 _START = """SwaggerUIBundle({
   urls: %s,
   dom_id: "#swagger-ui",
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+  layout: "StandaloneLayout",
+  plugins: [() => ({components: {Logo: () => null}})],
   docExpansion: "list",
   defaultModelsExpandDepth: -1,
   validatorUrl: null

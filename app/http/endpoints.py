@@ -27,13 +27,17 @@ def endpoint_blueprint(offer: Offer, answering: Answering, plugins: Plugins) -> 
     blueprint = Blueprint(name, __name__, url_prefix="/api/v1")
 
     def view(**path: str) -> Response:
-        values = table.read(path, query_pairs(request.query_string.decode("ascii", "replace")))
-        return answering.respond(
-            request,
-            dataset,
-            canonical(values),
-            lambda generation: _answered(offer, plugins, (generation, values)),
-        )
+        values = table.read(path, query_pairs(request.query_string))
+        try:
+            return answering.respond(
+                request,
+                dataset,
+                canonical(values),
+                lambda generation: _answered(offer, plugins, (generation, values)),
+            )
+        except TypeError as error:
+            # The plugin gave something that has no JSON form.
+            raise _failure(offer, plugins, error) from error
 
     document = {
         "operationId": f"{endpoint.name}_{dataset.name}",
@@ -61,9 +65,12 @@ def _answered(offer: Offer, plugins: Plugins, given: tuple[Generation, dict[str,
         members = offer.endpoint.answer(call)
     except ServiceError:
         raise
-    except Exception as error:
-        plugins.fail(offer.plugin, error)
-        raise EndpointError(
-            f"The plugin {offer.plugin!r} failed on this call.", plugin=offer.plugin
-        ) from error
+    except (Exception, SystemExit) as error:
+        raise _failure(offer, plugins, error) from error
     return Body(members, call.stamp)
+
+
+def _failure(offer: Offer, plugins: Plugins, error: BaseException) -> EndpointError:
+    """Remember that a plugin failed, and give the refusal of its call."""
+    plugins.fail(offer.plugin, error)
+    return EndpointError(f"The plugin {offer.plugin!r} failed on this call.", plugin=offer.plugin)

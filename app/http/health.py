@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from flask import Response, request
 from flask_smorest import Blueprint
 
+from app.answers import Keeper
 from app.discovery import Plugins
 from app.errors import RegistryError
 from app.formats import JSON, json_bytes
@@ -43,6 +44,7 @@ class Health:
 
     plugins: Plugins
     refresher: Refresher
+    keeper: Keeper
     policy: Policy = field(default_factory=check_environment)
     _registry_seen: object = None
     _registry: str = "ok"
@@ -51,9 +53,9 @@ class Health:
         """Give the document of ``GET /health``."""
         report: dict[str, object] = {
             "status": "",
-            "database": "connected" if generation is not None else "no generation",
+            "database": _database(generation),
             "parquet_access": "ok" if self._sources_reachable(generation) else "unreachable",
-            "cache": "ok",
+            "cache": "ok" if self.keeper.works() else "unreachable",
             "registry": self._registry_state(),
             "ml_dependencies": self._policy(),
             "generation": None if generation is None else self._generation(generation),
@@ -69,7 +71,9 @@ class Health:
         return sorted(self.plugins.failures.items())
 
     def _degraded(self, report: dict[str, object], generation: Generation | None) -> Iterator[bool]:
+        yield report["database"] != "connected"
         yield report["parquet_access"] != "ok"
+        yield report["cache"] != "ok"
         yield report["registry"] != "ok"
         yield self.policy.status != "compliant"
         yield bool(self.plugins.failures)
@@ -158,6 +162,12 @@ def _document(operation: str) -> dict[str, object]:
             **refusals(400, 401, 405, 414, 500),
         },
     }
+
+
+def _database(generation: Generation | None) -> str:
+    if generation is None:
+        return "no generation"
+    return "connected" if generation.engine.answers() else "unreachable"
 
 
 def _freshness(generation: Generation | None) -> dict[str, str]:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from app.dataset import Dataset
 from app.errors import InvalidParameterError
 from app.formats import json_bytes
+from app.http.problems import sentence
 from app.plugin import Parameter
 from app.query import TYPES, read_value
 
@@ -19,7 +20,7 @@ _LONGEST_SHOWN = 80
 Pairs = Sequence[tuple[str, str]]
 
 
-def query_pairs(query_string: str) -> Pairs:
+def query_pairs(query_string: bytes) -> Pairs:
     """Read a query string as names and values, in order.
 
     Raises:
@@ -27,7 +28,7 @@ def query_pairs(query_string: str) -> Pairs:
     """
     try:
         return parse_qsl(
-            query_string,
+            query_string.decode(),
             keep_blank_values=True,
             errors="strict",
             max_num_fields=_MOST_PAIRS,
@@ -65,7 +66,7 @@ class ParameterTable:
                 problems.append(wrong.problem(parameter.name))
         if problems:
             told = "; ".join(f"{each['parameter']}: {each['message']}" for each in problems[:3])
-            raise InvalidParameterError(f"{told}.", errors=problems)
+            raise InvalidParameterError(sentence(told), errors=problems)
         return values
 
     def documented_path(self) -> list[dict[str, Any]]:

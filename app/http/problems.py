@@ -26,6 +26,11 @@ def problem_type(slug: str) -> str:
     return f"urn:assay:problem:{slug}"
 
 
+def sentence(text: str) -> str:
+    """Give a text its full stop, unless it ends as a sentence already."""
+    return text if text.endswith((".", "?")) else f"{text}."
+
+
 def problem_document(error: ServiceError, request_id: str) -> dict[str, object]:
     """Give the document of a refusal."""
     return {

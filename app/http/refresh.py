@@ -14,6 +14,7 @@ from app.errors import InvalidBodyError, ServiceError
 from app.formats import JSON, json_bytes
 from app.http.body import json_object
 from app.http.jobs import HISTORY, JOB, TRIGGER, job_document, job_view
+from app.http.problems import sentence
 from app.http.visit import Visit, visit_of
 from app.refresh import Job, Refresher, Request
 from app.registry import nearest
@@ -23,6 +24,15 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})")
 _MOST_WAITING = 8
 
 
+class Flag(ma.fields.Boolean):
+    """``true`` or ``false`` and nothing that is only like it: to Python 1 is true."""
+
+    def _deserialize(self, value: object, *_: object, **__: object) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class RefreshSchema(ma.Schema):
     """What the body of a refresh may say; all of it is optional."""
 
@@ -30,12 +40,8 @@ class RefreshSchema(ma.Schema):
     datasets = ma.fields.List(
         ma.fields.String(), metadata={"description": "Look at these datasets' data only."}
     )
-    force = ma.fields.Boolean(
-        truthy={True}, falsy={False}, metadata={"description": "Read files that look unchanged."}
-    )
-    dry_run = ma.fields.Boolean(
-        truthy={True}, falsy={False}, metadata={"description": "Not supported yet: leave it false."}
-    )
+    force = Flag(metadata={"description": "Read files that look unchanged."})
+    dry_run = Flag(metadata={"description": "Not supported yet: leave it false."})
     generation = ma.fields.Integer(
         strict=True,
         allow_none=True,
@@ -117,7 +123,7 @@ def _unfit(error: ma.ValidationError) -> InvalidBodyError:
             message = "unknown member" + (f"; did you mean {close!r}?" if close else "")
         problems.append({"pointer": f"/{name}", "message": message, "allowed": known})
     told = "; ".join(f"{each['pointer']}: {each['message']}" for each in problems)
-    return InvalidBodyError(f"{told}.", errors=problems)  # fmt: skip
+    return InvalidBodyError(sentence(told), errors=problems)  # fmt: skip
 
 
 def _messages(error: ma.ValidationError) -> dict[str, Any]:

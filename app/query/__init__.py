@@ -1,6 +1,6 @@
 """A question to one Dataset, and its SQL. Pure: it opens nothing and knows no HTTP."""
 
-from app.query.compile import TABLE, Statement, compile_query
+from app.query.compile import TABLE, Statement, catalog_of, compile_query
 from app.query.measures import FUNCTIONS
 from app.query.query import WINDOWS, AnyOf, Measure, Query, Where, Window
 from app.query.rows import NO_STAMP, JsonText, Rows, Stamp, WideInteger
@@ -24,6 +24,7 @@ __all__ = [
     "Where",
     "WideInteger",
     "Window",
+    "catalog_of",
     "compile_query",
     "read_value",
     "value_schema",

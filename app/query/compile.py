@@ -8,10 +8,12 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
 from app.dataset import Column, Constant, Dataset
+from app.query.cells import STORED, comparable, counted, is_nan, shown, stored, text
 from app.query.measures import FUNCTIONS
 from app.query.query import AnyOf, Measure, Query, Where
 
 TABLE = "data"
+_ERRORS = ("mape", "wape", "bias")
 # Null is equal to nothing, so what is not equal to a value includes it.
 _COMPARED = {
     "eq": exp.EQ,
@@ -39,6 +41,11 @@ class Statement:
     figures: bool
 
 
+def catalog_of(dataset: str) -> str:
+    """Name the catalog of a dataset's Table: names like ``memory`` are taken by the engine."""
+    return f"{dataset}_table"
+
+
 def compile_query(query: Query) -> Statement:
     """Compile a Query; the text is made once for each shape of query.
 
@@ -46,7 +53,11 @@ def compile_query(query: Query) -> Statement:
         LookupError: it names a column that the dataset does not serve.
     """
     sql, columns = _compiled(query.dataset, _Shape.of(query))
-    values = [value for each in query.conditions for value in _bound(each)]
+    values = [
+        comparable(query.column(each.column), value)
+        for each in query.conditions
+        for value in _bound(each)
+    ]
     if query.limit is not None:
         values.append(query.limit)
     if query.offset:
@@ -106,16 +117,17 @@ def _compiled(dataset: Dataset, shape: _Shape) -> tuple[str, tuple[Column, ...]]
     grouped = len(shape.group_by) + (shape.window is not None)
     select = exp.Select(
         expressions=[
-            *(exp.alias_(each, column.name, quoted=True) for column, each in outputs),
+            *(exp.alias_(shown(*each), each[0].name, quoted=True) for each in outputs),
             *_lineage(question),
         ]
-    ).from_(exp.table_(TABLE, db="main", catalog=dataset.name, quoted=True))
+    ).from_(_table(dataset))
     if shape.where:
         select = select.where(exp.and_(*(_condition(question, each) for each in shape.where)))
     if shape.measures and grouped:
         select = select.group_by(*(each.copy() for _, each in outputs[:grouped]))
     if shape.sort:
-        named = {column.name: each for column, each in outputs}
+        figures = outputs if shape.measures else outputs[:grouped]
+        named = {column.name: each for column, each in figures}
         select = select.order_by(*(_ordered(question, each, named) for each in shape.sort))
     if shape.limited:
         select = select.limit(exp.Placeholder())
@@ -124,28 +136,41 @@ def _compiled(dataset: Dataset, shape: _Shape) -> tuple[str, tuple[Column, ...]]
     return select.sql(dialect=DuckDB), tuple(column for column, _ in outputs)
 
 
+def _table(dataset: Dataset) -> exp.Table:
+    return exp.table_(TABLE, db="main", catalog=catalog_of(dataset.name), quoted=True, alias=STORED)
+
+
 def _outputs(query: Query, window: str | None) -> Iterator[tuple[Column, exp.Expr]]:
-    """Give what is answered: each column as the client sees it, and its expression."""
+    """Give what is answered: each column, and the expression that it is grouped and sorted by."""
     if window is not None:
         column = query.column(query.dataset.time or "")
-        start = exp.Anonymous(this="date_trunc", expressions=[_text(window), _stored(column)])
+        start = exp.Anonymous(this="date_trunc", expressions=[text(window), stored(column)])
         yield Column("window", "date", physical="DATE"), exp.cast(start, "date")
     if not query.measures:
         names = query.select or [column.name for column in query.dataset.columns]
-        yield from ((query.column(name), _shown(query.column(name))) for name in names)
+        yield from ((query.column(name), stored(query.column(name))) for name in names)
         return
-    yield from ((query.column(name), _shown(query.column(name))) for name in query.group_by)
+    yield from ((query.column(name), counted(query.column(name))) for name in query.group_by)
     for measure in query.measures:
-        looked_at = [query.column(name) for name in measure.columns]
-        function = FUNCTIONS[measure.function]
-        figure = function.expression(*(_number(column) for column in looked_at))
-        yield Column(measure.name, function.result(*looked_at)), figure
+        yield _figure(measure, [query.column(name) for name in measure.columns])
+
+
+def _figure(measure: Measure, looked_at: Sequence[Column]) -> tuple[Column, exp.Expr]:
+    function = FUNCTIONS[measure.function]
+    cells = [counted(column) for column in looked_at]
+    if measure.function in _ERRORS:
+        # The difference of two small or unsigned integers may not fit their own type.
+        pairs = zip(looked_at, cells, strict=True)
+        cells = [exp.cast(e, "int128") if c.type == "integer" else e for c, e in pairs]
+    result = function.result(*looked_at)
+    physical = looked_at[0].physical if result == "timestamp" else ""
+    return Column(measure.name, result, physical=physical), function.expression(*cells)
 
 
 def _lineage(query: Query) -> list[exp.Expr]:
     lineage = query.dataset.lineage
     generated_at, model_version, dataset_id = (
-        _text(part.value) if isinstance(part, Constant) else _stored(query.column(part))
+        text(part.value) if isinstance(part, Constant) else stored(query.column(part))
         for part in (lineage.generated_at, lineage.model_version, lineage.dataset_id)
     )
     if not query.measures:
@@ -159,80 +184,47 @@ def _lineage(query: Query) -> list[exp.Expr]:
 
 def _condition(query: Query, where: Where | AnyOf) -> exp.Expr:
     if isinstance(where, AnyOf):
-        return exp.paren(exp.or_(*(_condition(query, each) for each in where.conditions)))
+        among = [_condition(query, each) for each in where.conditions]
+        return exp.paren(exp.or_(*among) if among else exp.false())
     column = query.column(where.column)
     if where.operator == "isnull":
         return _missing(column, wanted=bool(where.value))
     if where.operator in {"in", "not_in"}:
-        return _listed(_stored(column), where)
+        return _listed(stored(column), where)
     if where.operator in _TEXT:
-        return _texted(_stored(column), where.operator)
-    compared = _COMPARED[where.operator](this=_stored(column), expression=exp.Placeholder())
+        return _texted(stored(column), where.operator)
+    compared = _COMPARED[where.operator](this=stored(column), expression=exp.Placeholder())
     if where.operator in {"gt", "gte"}:
         # NaN is the greatest number to the engine, and nothing at all to the reader.
-        return exp.and_(compared, *(exp.Not(this=each) for each in _nan(column)))
+        return exp.and_(compared, *(exp.Not(this=each) for each in is_nan(column)))
     return compared
 
 
 def _missing(column: Column, *, wanted: bool) -> exp.Expr:
-    null = exp.Is(this=_stored(column), expression=exp.Null())
-    missing = exp.paren(exp.or_(null, *_nan(column)))
+    null = exp.Is(this=stored(column), expression=exp.Null())
+    missing = exp.paren(exp.or_(null, *is_nan(column)))
     return missing if wanted else exp.Not(this=missing)
 
 
-def _texted(stored: exp.Expr, operator: str) -> exp.Expr:
-    arguments = [stored, exp.Placeholder()]
+def _texted(cell: exp.Expr, operator: str) -> exp.Expr:
+    arguments = [cell, exp.Placeholder()]
     if operator == "icontains":
         arguments = [exp.Lower(this=each) for each in arguments]
     return exp.Anonymous(this=_TEXT[operator], expressions=arguments)
 
 
-def _listed(stored: exp.Expr, where: Where) -> exp.Expr:
+def _listed(cell: exp.Expr, where: Where) -> exp.Expr:
     values = [exp.Placeholder() for _ in range(where.value)]  # type: ignore[call-overload]
     if not values:
         return exp.true() if where.operator == "not_in" else exp.false()
-    among = exp.In(this=stored, expressions=values)
+    among = exp.In(this=cell, expressions=values)
     if where.operator == "in":
         return among
-    missing = exp.Is(this=stored.copy(), expression=exp.Null())
+    missing = exp.Is(this=cell.copy(), expression=exp.Null())
     return exp.paren(exp.or_(exp.Not(this=among), missing))
 
 
 def _ordered(query: Query, sort: str, named: dict[str, exp.Expr]) -> exp.Expr:
     name = sort.removeprefix("-")
-    by = named[name].copy() if name in named else _stored(query.column(name))
-    if query.dataset.has_column(name):
-        by = _number(query.column(name))
+    by = named[name].copy() if name in named else counted(query.column(name))
     return exp.Ordered(this=by, desc=sort.startswith("-"), nulls_first=False)
-
-
-def _stored(column: Column) -> exp.Expr:
-    """Give the column as the Table holds it."""
-    if isinstance(column.stored, Constant):
-        return _text(column.stored.value)
-    return exp.column(column.stored or column.name, quoted=True)
-
-
-def _shown(column: Column) -> exp.Expr:
-    """Give the column as the client is to see it: nanoseconds do not fit Python's own type."""
-    if column.physical != "TIMESTAMP_NS":
-        return _stored(column)
-    text = exp.cast(_stored(column), "varchar")
-    dated = exp.Anonymous(this="replace", expressions=[text, _text(" "), _text("T")])
-    return exp.DPipe(this=dated, expression=_text("Z"))
-
-
-def _number(column: Column) -> exp.Expr:
-    """Give the column with NaN as null, which it counts as here and everywhere."""
-    stored = _stored(column)
-    for nan in _nan(column):
-        return exp.Case(ifs=[exp.If(this=exp.Not(this=nan), true=stored)])
-    return stored
-
-
-def _nan(column: Column) -> list[exp.Expr]:
-    return [exp.IsNan(this=_stored(column))] if column.nan else []
-
-
-def _text(value: str) -> exp.Expr:
-    return exp.Literal.string(value)

@@ -58,7 +58,9 @@ class Stamp:
         )
 
     def _order(self) -> tuple[str, str, str]:
-        return (self.generated_at or "", self.model_version or "", self.dataset_id or "")
+        # Without its Z a whole second goes before its fractions.
+        generated_at = (self.generated_at or "").removesuffix("Z")
+        return (generated_at, self.model_version or "", self.dataset_id or "")
 
 
 NO_STAMP = Stamp()

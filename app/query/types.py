@@ -5,11 +5,14 @@ Parameters and their documentation are both made from this one table.
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from math import isfinite
+
+from app.query.rows import WideInteger
 
 EQUALITY = ("eq", "ne", "in", "not_in")
 ORDER = ("gt", "gte", "lt", "lte")
@@ -20,6 +23,7 @@ OPERATORS = (*EQUALITY, *ORDER, *TEXT, *NULLS)
 
 # The widest integer of the engine; digits beyond it can match no row.
 WIDEST = 2**127
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 MOST_DIGITS = 38
 
 
@@ -38,7 +42,7 @@ def _integer(text: str) -> int:
     value = int(text) if text.lstrip("+-").isascii() and text.lstrip("+-").isdigit() else None
     if value is None or not -WIDEST < value < WIDEST:
         raise ValueError(text)
-    return value
+    return value if -(2**63) <= value < 2**63 else WideInteger(value)
 
 
 def _number(text: str) -> float:
@@ -63,7 +67,8 @@ def _boolean(text: str) -> bool:
 
 
 def _date(text: str) -> date:
-    if len(text) != len("2026-01-31"):
+    # Python reads 2026-W05-6 too.
+    if not _DATE.fullmatch(text):
         raise ValueError(text)
     return date.fromisoformat(text)
 

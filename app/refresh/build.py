@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -67,7 +68,7 @@ class Build:
     def _refresh(self) -> None:
         registry = read_registry(self.registry_file)
         latest = self.store.latest()
-        previous = latest.tables if latest else {}
+        previous = self._kept(latest)
         steps = plan_refresh(registry, previous, self.job.requests)
         self.job = replace(
             self.job,
@@ -80,8 +81,14 @@ class Build:
         self._check_offers(registry, tables)
         if latest and _same(latest, registry, tables):
             self._finish("unchanged", latest.number)
+            collect(self.store, self.retention)
             return
         self._commit(registry, tables)
+
+    def _kept(self, latest: Manifest | None) -> dict[str, Table]:
+        """Give the Tables of the current Generation whose files have not been lost."""
+        tables = latest.tables if latest else {}
+        return {name: t for name, t in tables.items() if self.store.table_file(t.hash).exists()}
 
     def _tables(self, registry: Registry, steps: list[Step]) -> dict[str, Table]:
         """Give a Table for each dataset; every one is tried, so that all faults are told."""
@@ -183,14 +190,20 @@ def copied(
 
 def refused_offers(registry: Registry, clashes: list[Clash]) -> RegistryError:
     """Give the refusal of endpoints that cannot be offered, each with its place in the file."""
-    errors = [
-        registry.diagnostic(f"/datasets/{each.dataset}/endpoints/{each.endpoint}", each.message)
-        for each in clashes
-    ]
+    errors = [registry.diagnostic(_pointer(registry, each), each.message) for each in clashes]
     return RegistryError(
         f"{errors[0]}" + (f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""),
         errors=[error.as_fact() for error in errors],
     )
+
+
+def _pointer(registry: Registry, clash: Clash) -> str:
+    """Give the place of an endpoint in the registry: in a list it is known by its number."""
+    document: Any = registry.document
+    listed = document["datasets"][clash.dataset].get("endpoints")
+    among = isinstance(listed, list) and clash.endpoint in listed
+    at = listed.index(clash.endpoint) if among else clash.endpoint
+    return f"/datasets/{clash.dataset}/endpoints/{at}"
 
 
 def _bytes(registry: Registry, steps: list[Step]) -> int:

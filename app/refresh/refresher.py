@@ -74,7 +74,7 @@ def check_names(registry: Registry, request: Request) -> None:
     missing = [name for name in request.datasets if name not in served]
     errors += [_unknown("datasets", name, list(served)) for name in missing]
     if errors:
-        raise InvalidBodyError(f"{errors[0]['message']}.", errors=errors)
+        raise InvalidBodyError(str(errors[0]["message"]), errors=errors)
 
 
 def _unknown(member: str, name: str, known: list[str]) -> dict[str, object]:

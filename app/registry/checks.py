@@ -53,7 +53,7 @@ def _roles(dataset: Valid, pointer: str) -> Iterator[Mistake]:
     yield from _role(columns, dataset.get("time"), f"{pointer}/time", moments)
     made = dataset.get("lineage", {}).get("generated_at")
     if isinstance(made, str):
-        yield from _role(columns, made, f"{pointer}/lineage/generated_at", (*moments, "string"))
+        yield from _role(columns, made, f"{pointer}/lineage/generated_at", moments)
 
 
 def _role(

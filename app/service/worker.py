@@ -94,4 +94,4 @@ def _services(settings: Settings, store: Store, keeper: Keeper) -> Services:
     plugins = Plugins(settings.plugins)
     refresher = Refresher(settings, store)
     answering = Answering(keeper, store.key())
-    return Services(plugins, answering, refresher, Health(plugins, refresher))
+    return Services(plugins, answering, refresher, Health(plugins, refresher, keeper))

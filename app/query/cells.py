@@ -1,0 +1,68 @@
+"""One column as SQL: as it is stored, counted and shown, and values that compare with it."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlglot import exp
+
+from app.dataset import Column, Constant
+
+# What a column of nanoseconds can hold, in whole microseconds.
+_FIRST_NANO = datetime(1677, 9, 21, 0, 12, 43, 145225)  # noqa: DTZ001 - UTC, as all of them
+_LAST_NANO = datetime(2262, 4, 11, 23, 47, 16, 854775)  # noqa: DTZ001 - as above
+_MOST_DIGITS = 38
+# What a Statement calls the Table it reads.
+STORED = "stored"
+
+
+def text(value: str) -> exp.Expr:
+    """Give a text that is no client's as a literal."""
+    return exp.Literal.string(value)
+
+
+def stored(column: Column) -> exp.Expr:
+    """Give the column as the Table holds it."""
+    if isinstance(column.stored, Constant):
+        return text(column.stored.value)
+    # Without its table it could be taken for a column of the answer, which may have its name.
+    return exp.column(column.stored or column.name, table=STORED, quoted=True)
+
+
+def counted(column: Column) -> exp.Expr:
+    """Give the column with NaN as null, which it counts as here and everywhere."""
+    for nan in is_nan(column):
+        return exp.Case(ifs=[exp.If(this=exp.Not(this=nan), true=stored(column))])
+    return stored(column)
+
+
+def is_nan(column: Column) -> list[exp.Expr]:
+    """Give what tells NaN, where the column has any."""
+    return [exp.IsNan(this=stored(column))] if column.nan else []
+
+
+def shown(column: Column, cell: exp.Expr) -> exp.Expr:
+    """Give a cell as the client is to see it: nanoseconds do not fit Python's own type."""
+    if column.physical != "TIMESTAMP_NS":
+        return cell
+    written = exp.cast(cell.copy(), "varchar")
+    dated = exp.Anonymous(this="replace", expressions=[written, text(" "), text("T")])
+    return exp.DPipe(this=dated, expression=text("Z"))
+
+
+def comparable(column: Column, value: object) -> object:
+    """Give a value that compares with the column, as the same, without leaving its type."""
+    if column.physical == "TIMESTAMP_NS" and isinstance(value, date):
+        # A datetime is a date to Python.
+        whole = value if isinstance(value, datetime) else datetime(*value.timetuple()[:3])  # noqa: DTZ001 - UTC
+        return min(max(whole, _FIRST_NANO), _LAST_NANO)
+    if column.type == "decimal" and isinstance(value, Decimal):
+        return value if _fits(column, value) else float(value)
+    return value
+
+
+def _fits(column: Column, value: Decimal) -> bool:
+    """Tell whether the engine has a decimal type for both the column and the value."""
+    width, _, scale = column.physical.removeprefix("DECIMAL(").removesuffix(")").partition(",")
+    fraction = max(int(scale), -int(value.as_tuple().exponent))
+    whole = max(int(width) - int(scale), value.adjusted() + 1)
+    return whole + fraction <= _MOST_DIGITS
