@@ -86,7 +86,8 @@ class Freshness:
 class Dataset:
     """One entry of ``datasets.yaml``.
 
-    In a Registry ``columns`` holds what was declared; in a Generation every column that
+    Its files are what ``path`` matches, or what the producer's ``manifest`` lists. In a
+    Registry ``columns`` holds what was declared; in a Generation every column that
     is served. Compared by identity, so that it can be a key of caches.
     """
 
@@ -95,6 +96,7 @@ class Dataset:
     path: str
     keys: tuple[str, ...]
     lineage: Lineage
+    manifest: str | None = None
     title: str = ""
     description: str = ""
     owner: Mapping[str, str] = field(default_factory=dict)
@@ -105,6 +107,8 @@ class Dataset:
     time: str | None = None
     columns: tuple[Column, ...] = ()
     freshness: Freshness = field(default_factory=Freshness)
+    on_failure: str = "block"
+    max_row_loss: float = 1
     max_age: int = 60
     endpoints: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     generic: bool = True

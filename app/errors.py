@@ -23,6 +23,21 @@ class ServiceError(Exception):
         self.headers = dict(headers or {})
         self.facts = facts
 
+    def as_fact(self) -> dict[str, object]:
+        """Give it in the form that job records keep."""
+        told = {"type": self.slug, "title": self.title, "status": self.status}
+        return {**told, "detail": self.detail, **self.facts}
+
+    @staticmethod
+    def from_fact(fact: Mapping[str, object]) -> "ServiceError":
+        """Make the refusal again that gave this fact; of an unknown kind, a failed refresh."""
+        facts = dict(fact)
+        kinds = {kind.slug: kind for kind in ServiceError.__subclasses__() if hasattr(kind, "slug")}
+        kind = kinds.get(str(facts.pop("type")), RefreshError)
+        refusal = kind(str(facts.pop("detail")))
+        refusal.facts = {k: v for k, v in facts.items() if k not in {"title", "status"}}
+        return refusal
+
 
 class InvalidParameterError(ServiceError):
     """A path or query parameter is unknown, missing, or of the wrong form."""
@@ -79,6 +94,18 @@ class NotAcceptableError(ServiceError):
     """No form of this answer is one the client accepts."""
 
     slug, title, status = "not-acceptable", "No acceptable form", 406
+
+
+class RefreshRunningError(ServiceError):
+    """A rollback came while a refresh runs or waits."""
+
+    slug, title, status = "refresh-running", "A refresh is at work", 409
+
+
+class GenerationGoneError(ServiceError):
+    """The Generation that was asked for is not kept any more."""
+
+    slug, title, status = "generation-gone", "Generation not kept", 410
 
 
 class LengthRequiredError(ServiceError):
@@ -163,6 +190,15 @@ class BusyError(ServiceError):
 
     def __init__(self, detail: str, **facts: object) -> None:
         super().__init__(detail, headers={"Retry-After": "1"}, **facts)
+
+
+class StateError(ServiceError):
+    """The state directory cannot be used for a refresh; what is served is served on."""
+
+    slug, title, status = "state-unusable", "State directory not usable", 503
+
+    def __init__(self, detail: str, **facts: object) -> None:
+        super().__init__(detail, headers={"Retry-After": "30"}, **facts)
 
 
 class NoRoomError(ServiceError):

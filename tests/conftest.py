@@ -25,7 +25,7 @@ from app.dataset import Constant, Dataset, Lineage
 from app.engine import DuckEngine, EngineLimits, Loading, Queue, Table, load_table
 from app.generation import Store
 from app.query import Query, Rows, compile_query
-from app.refresh import Job, Refresher, Request, build_waiting
+from app.refresh import Job, Jobs, Request, build_waiting
 from app.service import make_front
 from app.settings import Settings, read_settings
 
@@ -64,6 +64,17 @@ datasets:
 """
 
 WriteTable = Callable[..., Path]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the long form of the storms be asked for."""
+    parser.addoption("--soak", action="store_true", help="run storms and fuzzing in full length")
+
+
+@pytest.fixture
+def soak(request: pytest.FixtureRequest) -> bool:
+    """Whether the full length was asked for."""
+    return bool(request.config.getoption("--soak"))
 
 
 @pytest.fixture
@@ -231,15 +242,15 @@ def refresh(settings: Settings) -> Refresh:
 
     def make(*datasets: str, force: bool = False) -> Job:
         store = Store.at(settings.state)
-        job, _ = Refresher(settings, store).jobs.submit(Request(None, datasets, force, by="test"))
+        job, _ = Jobs(store).submit(Request(None, datasets, force, by="test"))
         build_waiting(settings)
-        return Refresher(settings, store).jobs.job(job.job_id)
+        return Jobs(store).job(job.job_id)
 
     return make
 
 
 @pytest.fixture
-def client(settings: Settings, registry_file: Path, refresh: Refresh) -> Client:  # noqa: ARG001 - its file
+def client(settings: Settings, registry_file: Path, refresh: Refresh) -> Client:
     """A client of the WSGI front on a first Generation; tests may refresh again."""
     assert refresh().status == "succeeded"
     return Client(make_front(settings))
@@ -281,7 +292,7 @@ def server(settings: Settings, tmp_path: Path) -> Iterator[StartServer]:
         environment = {**os.environ, **settings.environment(), "ASSAY_PORT": str(port)}
         command = [sys.executable, "-m", "app", "serve", "--workers", str(workers), *arguments]
         with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            process = subprocess.Popen(
                 command, cwd=ROOT, env=environment, stdout=output, stderr=output
             )
         started.append(process)
@@ -306,7 +317,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
         if process.poll() is not None:
             raise AssertionError(f"the service ended: {log.read_text()}")
         try:
-            with urlopen(url, timeout=5):  # noqa: S310 - always our own address
+            with urlopen(url, timeout=5):
                 return
         except OSError:
             time.sleep(0.05)

@@ -1,7 +1,6 @@
 """The commands, one function each; what they do is done by the rooms below."""
 
 import json
-import os
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,16 +9,16 @@ import click
 from app import __version__
 from app.access import SCOPES, KeyFileError, keep_key, new_key
 from app.cli.demo_data import write_demo_data
-from app.cli.progress import follow, lines_of, told_settings
+from app.cli.progress import follow, lines_of, lines_of_plan, told_settings
 from app.cli.serving import first_generation, prepare_demo, run_server
 from app.discovery import Plugins
-from app.engine import EngineLimits
 from app.errors import RegistryError, ServiceError
 from app.generation import Store
 from app.http import document_of
-from app.refresh import Refresher, Request, check_data
+from app.refresh import Refresher, Request, Tools, check_data, check_names, dry_run
 from app.registry import json_schema, read_registry, yaml_text
 from app.service import Worker
+from app.settings import Settings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -76,8 +75,7 @@ def validate(file: Path | None, data: bool) -> None:  # noqa: FBT001 - click han
         _refuse(error)
     errors: list[ServiceError] = []
     if data:
-        limits = EngineLimits(settings.engine_threads, settings.loader_memory, _spill())
-        errors = check_data(registry, Plugins(settings.plugins), limits)
+        errors = check_data(registry, Tools.of(settings))
     for each in errors:
         _tell(each)
     if errors:
@@ -92,7 +90,7 @@ def validate(file: Path | None, data: bool) -> None:  # noqa: FBT001 - click han
 def refresh(source: str | None, datasets: tuple[str, ...], force: bool) -> None:  # noqa: FBT001 - as above
     """Make the next Generation, with or without a server on the same state directory."""
     settings = told_settings()
-    refresher = Refresher(settings, Store.at(settings.state))
+    refresher = _refresher(settings)
     try:
         job = refresher.trigger(Request(source, datasets, force, by="command line"))
     except ServiceError as error:
@@ -104,6 +102,39 @@ def refresh(source: str | None, datasets: tuple[str, ...], force: bool) -> None:
         raise SystemExit(1)
     for each in job.datasets:
         click.echo(f"{each['name']}: {each['outcome']}")
+    click.echo(f"{job.status}: generation {job.generation['to']}")
+
+
+@main.command()
+@click.option("--source", help="Look at this source's data only.")
+@click.option("--dataset", "datasets", multiple=True, help="Look at this dataset only; repeatable.")
+@click.option("--force", is_flag=True, help="Read files again that look unchanged.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(source: str | None, datasets: tuple[str, ...], force: bool, as_json: bool) -> None:  # noqa: FBT001 - as above
+    """Say what a refresh would change: exit 0 nothing breaking, 3 breaking, 1 refused."""
+    settings = told_settings()
+    try:
+        request = Request(source, datasets, force)
+        check_names(read_registry(settings.registry), request)
+        report = dry_run(Store.at(settings.state), Tools.of(settings), request)
+    except ServiceError as error:
+        _refuse(error)
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        for line in lines_of_plan(report):
+            click.echo(line)
+    raise SystemExit(3 if report["breaking"] else 0)
+
+
+@main.command()
+@click.argument("generation", type=click.IntRange(1))
+def rollback(generation: int) -> None:
+    """Bring the kept GENERATION back under a new number."""
+    try:
+        job = _refresher(told_settings()).roll_back(generation, by="command line")
+    except ServiceError as error:
+        _refuse(error)
     click.echo(f"{job.status}: generation {job.generation['to']}")
 
 
@@ -160,5 +191,5 @@ def _refuse(error: ServiceError) -> NoReturn:
     raise SystemExit(1)
 
 
-def _spill() -> Path:
-    return Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - the place for such things
+def _refresher(settings: Settings) -> Refresher:
+    return Refresher(settings, Store.at(settings.state), Plugins(settings.plugins))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -46,3 +47,22 @@ def lines_of(problem: Mapping[str, object] | ServiceError) -> list[str]:
     return [
         str(Diagnostic(**each)) if "file" in each else f"{name}{each['message']}" for each in errors
     ]
+
+
+def lines_of_plan(report: Mapping[str, Any]) -> list[str]:
+    """Give a dry run's report as lines: what changes, what would break, what to look at."""
+    lines = [_change_line(each) for each in report["changes"]]
+    lines += [f"breaking: {reason}" for reason in report["breaking"]]
+    return [*lines, *(f"{each['dataset']}: {each['message']}" for each in report["problems"])]
+
+
+def _change_line(change: Mapping[str, Any]) -> str:
+    rows, keys, columns = change["rows"], change["by_key"], change["columns"]
+    line = (
+        f"{change['name']}: {change['outcome']}, {rows['before'] or 0} -> {rows['after'] or 0} rows"
+    )
+    if keys and any(keys.values()):
+        line += f" (+{keys['added']} -{keys['removed']} ~{keys['changed']})"
+    named = [f"+{name}" for name in columns["added"]] + [f"-{name}" for name in columns["removed"]]
+    named += [f"{each['name']}: {each['from']} -> {each['to']}" for each in columns["retyped"]]
+    return f"{line}, columns {', '.join(named)}" if named else line

@@ -15,6 +15,7 @@ from granian.http import HTTP1Settings
 from app.access import drop_key, keep_key, new_key, read_keys
 from app.cli.demo_data import write_demo_data
 from app.cli.progress import follow, lines_of
+from app.discovery import Plugins
 from app.errors import RegistryError
 from app.generation import Store
 from app.logs import server_logging
@@ -42,7 +43,7 @@ def first_generation(settings: Settings) -> None:
             told = "the registry is broken; the last Generation is served, degraded:"
             _tell([told, *lines_of(error)])
         return
-    refresher = Refresher(settings, store)
+    refresher = Refresher(settings, store, Plugins(settings.plugins))
     try:
         job = follow(refresher, refresher.trigger(Request(by="serve")))
     except RegistryError as error:

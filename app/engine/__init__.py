@@ -1,5 +1,6 @@
 """The DuckDB engine: loads Tables and runs Statements. The only room that imports duckdb."""
 
+from app.engine.compare import compare_tables
 from app.engine.duck import DuckEngine, EngineLimits
 from app.engine.load import Loading, load_table, table_hash
 from app.engine.queue import Queue
@@ -13,6 +14,7 @@ __all__ = [
     "Queue",
     "Table",
     "TableColumn",
+    "compare_tables",
     "load_table",
     "table_hash",
 ]

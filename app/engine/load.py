@@ -16,6 +16,7 @@ from app.engine.fit import Fitted, files_alike, fit_columns, names_apart
 from app.engine.sql import quoted_name, quoted_text
 from app.engine.table import Fact, Finding, Table
 from app.engine.verify import Verifier
+from app.engine.warn import late_or_early, slow_to_load
 from app.errors import NoRoomError, SourceError, TableError
 from app.query import TABLE
 
@@ -25,6 +26,7 @@ LOADER_VERSION = 1
 STORAGE_VERSION = "v1.2.0"
 
 _LOADING = quoted_name("loading")
+_BEFORE = "before_"
 _LOADED = f"{_LOADING}.main.{quoted_name(TABLE)}"
 
 
@@ -110,8 +112,8 @@ def _loaded(loading: Loading, target: Path, limits: EngineLimits) -> Table:
             f"ATTACH {quoted_text(str(target))} AS {_LOADING} (STORAGE_VERSION '{STORAGE_VERSION}')"
         )
         fitted = _fitted(connection, loading)
-        connection.execute(_create(loading, fitted))
-        facts = _verified(connection, loading.dataset, fitted)
+        connection.execute(_create(connection, loading, fitted))
+        facts = _verified(connection, loading, fitted)
         connection.execute(f"DETACH {_LOADING}")
     finally:
         connection.close()
@@ -158,23 +160,58 @@ def _reader(copies: Sequence[Path], *, hive: bool = False) -> str:
     return f"read_parquet([{paths}], hive_partitioning = {str(hive).lower()})"
 
 
-def _create(loading: Loading, fitted: Sequence[Fitted]) -> str:
+def _create(
+    connection: duckdb.DuckDBPyConnection, loading: Loading, fitted: Sequence[Fitted]
+) -> str:
     columns = ", ".join(
         f"CAST({quoted_name(each.name)} AS {each.physical}) AS {quoted_name(each.name)}"
         for each in fitted
     )
-    order = ", ".join(quoted_name(key) for key in loading.dataset.keys)
     reader = _reader(loading.copies, hive=loading.dataset.hive_partitioning)
-    return f"CREATE TABLE {_LOADED} AS SELECT {columns} FROM {reader} ORDER BY {order}"
+    selected = f"SELECT {columns} FROM {reader}"
+    keys = ", ".join(quoted_name(key) for key in loading.dataset.keys)
+    order = "" if _is_sorted(connection, selected, loading.dataset.keys) else f" ORDER BY {keys}"
+    return f"CREATE TABLE {_LOADED} AS {selected}{order}"
+
+
+def _is_sorted(connection: duckdb.DuckDBPyConnection, selected: str, keys: Sequence[str]) -> bool:
+    """Tell whether the files are in the order of the keys already; reading them is cheaper."""
+    names = [quoted_name(key) for key in keys]
+    before = ", ".join(f"lag({name}) OVER () AS {_BEFORE}{n}" for n, name in enumerate(names))
+    last = ", ".join(f"{_BEFORE}{n}" for n in range(len(names)))
+    sql = (
+        f"SELECT 1 FROM (SELECT {', '.join(names)}, {before} FROM ({selected}))"
+        f" WHERE {_BEFORE}0 IS NOT NULL AND ({last}) > ({', '.join(names)}) LIMIT 1"
+    )
+    return not connection.execute(sql).fetchall()
 
 
 def _verified(
-    connection: duckdb.DuckDBPyConnection, dataset: Dataset, fitted: Sequence[Fitted]
+    connection: duckdb.DuckDBPyConnection, loading: Loading, fitted: Sequence[Fitted]
 ) -> dict[str, Any]:
+    dataset = loading.dataset
     verifier = Verifier(connection, _LOADED, dataset, fitted)
-    _refuse(dataset, verifier.findings())
     (rows,) = connection.execute(f"SELECT count(*) FROM {_LOADED}").fetchall()[0]
-    return {"rows": rows, "columns": verifier.columns(), "versions": verifier.versions()}
+    findings = [*verifier.findings(), *_unlike_published(loading.files, rows)]
+    _refuse(dataset, findings)
+    versions = verifier.versions()
+    warnings = [*late_or_early(versions), *slow_to_load(connection, loading.copies)]
+    return {
+        "rows": rows,
+        "columns": verifier.columns(),
+        "versions": versions,
+        "findings": tuple(warning.as_fact() for warning in warnings),
+    }
+
+
+def _unlike_published(files: Sequence[Fact], rows: int) -> list[Finding]:
+    """Find a count of rows other than the one the files' producer gives."""
+    told = [file.get("rows") for file in files]
+    known = [each for each in told if isinstance(each, int)]
+    if not known or len(known) < len(told) or sum(known) == rows:
+        return []
+    message = f"the manifest speaks of {sum(known):,} rows; the files hold {rows:,}"
+    return [Finding("manifest", message, count=abs(sum(known) - rows))]
 
 
 def _refuse(dataset: Dataset, findings: Sequence[Finding]) -> None:

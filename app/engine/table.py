@@ -1,7 +1,7 @@
 """A Table: one dataset's content, verified, in our own file; its facts, not its rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -48,7 +48,8 @@ class Table:
     """The facts of one Table file; ``hash`` names the file and says what went into it.
 
     ``versions`` holds, for each dataset_id and model_version, its rows and its spans of
-    ``generated_at`` and of the dataset's time. ``files`` holds what it was loaded from.
+    ``generated_at`` and of the dataset's time. ``files`` holds what it was loaded from,
+    ``findings`` the warnings of its check.
     """
 
     hash: str
@@ -56,7 +57,18 @@ class Table:
     bytes: int
     columns: tuple[TableColumn, ...]
     versions: tuple[Fact, ...] = ()
-    files: tuple[Fact, ...] = field(default=())
+    files: tuple[Fact, ...] = ()
+    findings: tuple[Fact, ...] = ()
+
+    @property
+    def model_versions(self) -> list[str]:
+        """Give the model versions in it."""
+        return sorted({str(each["model_version"]) for each in self.versions})
+
+    @property
+    def dataset_ids(self) -> list[str]:
+        """Give the dataset_ids in it."""
+        return sorted({str(each["dataset_id"]) for each in self.versions})
 
     @property
     def newest(self) -> datetime | None:
@@ -90,5 +102,6 @@ class Table:
         """Read it from a manifest."""
         given: dict[str, Any] = dict(fact)
         columns = tuple(TableColumn(**each) for each in given.pop("columns"))
-        versions, files = tuple(given.pop("versions")), tuple(given.pop("files"))
-        return cls(columns=columns, versions=versions, files=files, **given)
+        for name in ("versions", "files", "findings"):
+            given[name] = tuple(given[name])
+        return cls(columns=columns, **given)

@@ -1,10 +1,11 @@
 """Generations and the Store that keeps them: manifests, pointer, retention. Knows no sources."""
 
+from app.generation.commit import commit
 from app.generation.current import CurrentGeneration
 from app.generation.generation import Generation, completed_datasets, open_generation
-from app.generation.manifest import Manifest
+from app.generation.manifest import Manifest, manifest_name
 from app.generation.retention import Retention, collect
-from app.generation.store import Store, write_whole
+from app.generation.store import Store, state_refusal, write_whole
 from app.generation.workers import WorkerMark, mark_worker, worker_marks
 
 __all__ = [
@@ -15,9 +16,12 @@ __all__ = [
     "Store",
     "WorkerMark",
     "collect",
+    "commit",
     "completed_datasets",
+    "manifest_name",
     "mark_worker",
     "open_generation",
+    "state_refusal",
     "worker_marks",
     "write_whole",
 ]

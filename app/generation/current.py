@@ -11,12 +11,22 @@ _TRIES = 5
 
 
 class CurrentGeneration:
-    """The Generation a worker serves; opened anew when the pointer has moved."""
+    """The Generation a worker serves; opened anew when the pointer has moved.
 
-    def __init__(self, store: Store, opener: Callable[[str], Generation]) -> None:
+    ``taken`` is told of each one that is served from then on.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        opener: Callable[[str], Generation],
+        taken: Callable[[Generation], None] = lambda _: None,
+    ) -> None:
         self._store = store
         self._open = opener
+        self._taken = taken
         self._loaded: Generation | None = None
+        self._prepared: Generation | None = None
         self._lock = Lock()
 
     def pin(self) -> Generation:
@@ -32,10 +42,25 @@ class CurrentGeneration:
         with self._lock:
             return self._load()
 
-    @property
-    def loaded(self) -> Generation | None:
-        """Give the Generation that was pinned last, without looking."""
-        return self._loaded
+    def prepare(self) -> Generation | None:
+        """Open the Generation that was announced, while the current one is served.
+
+        Returns:
+            It, the first time that it is ready; None where there is nothing new.
+        """
+        name = self._store.announced()
+        known = {each.name for each in (self._loaded, self._prepared) if each is not None}
+        if name is None or name in known or (self._loaded and name < self._loaded.name):
+            return None
+        try:
+            self._prepared = self._open(name)
+        except FileNotFoundError:
+            return None
+        return self._prepared
+
+    def _opened(self, name: str) -> Generation:
+        prepared = self._prepared
+        return prepared if prepared and prepared.name == name else self._open(name)
 
     def _load(self) -> Generation:
         for _ in range(_TRIES):
@@ -45,9 +70,11 @@ class CurrentGeneration:
             if self._loaded is not None and self._loaded.name == name:
                 return self._loaded
             try:
-                self._loaded = self._open(name)
+                opened = self._opened(name)
             except FileNotFoundError:
                 # Collected between the look at the pointer and the opening: look again.
                 continue
-            return self._loaded
+            self._loaded, self._prepared = opened, None
+            self._taken(opened)
+            return opened
         raise NoGenerationError("The current Generation cannot be opened.")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from app.dataset import Dataset
 from app.engine import DuckEngine, EngineLimits, Queue, Table
-from app.generation.manifest import Manifest
+from app.generation.manifest import Fact, Manifest
 from app.generation.store import Store
 from app.query import Query, Rows, compile_query
 from app.registry import Registry, registry_from_document
@@ -19,7 +19,8 @@ class Generation:
     """Everything a request can see; held by plain reference to the end of its body.
 
     ``datasets`` are the served ones, each completed by its Table's columns. ``shape`` is
-    equal for Generations that have the same routes and documents.
+    equal for Generations that have the same routes and documents. ``findings`` and
+    ``degraded`` are as in its Manifest.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Generation:
     registry: Registry
     tables: Mapping[str, Table]
     datasets: Mapping[str, Dataset]
+    findings: Mapping[str, tuple[Fact, ...]]
+    degraded: Mapping[str, Fact]
     shape: str
     engine: DuckEngine
 
@@ -59,6 +62,8 @@ def open_generation(store: Store, name: str, limits: EngineLimits, queue: Queue)
         registry=registry,
         tables=manifest.tables,
         datasets=completed_datasets(registry, manifest.tables),
+        findings=manifest.findings,
+        degraded=manifest.degraded,
         shape=_shape(manifest),
         engine=DuckEngine(files, limits, queue),
     )

@@ -3,6 +3,7 @@
 It never reads a source, and it never changes a file that has its final name.
 """
 
+import errno
 import fcntl
 import os
 import secrets
@@ -12,9 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.errors import NoRoomError, ServiceError, StateError
 from app.generation.manifest import Manifest
 
-_FOLDERS = ("generations", "tables", "jobs", "staging", "spill", "workers")
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FOLDERS = ("generations", "tables", "jobs", "staging", "aside", "spill", "workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,11 @@ class Store:
         return self.path / "staging"
 
     @property
+    def aside(self) -> Path:
+        """Give the folder of dry runs, each in a folder of its own."""
+        return self.path / "aside"
+
+    @property
     def spill(self) -> Path:
         """Give the folder that an engine may spill to."""
         return self.path / "spill"
@@ -67,10 +75,7 @@ class Store:
 
     def current(self) -> str | None:
         """Read the pointer: the name of the current manifest, or None before the first commit."""
-        try:
-            return self.pointer.readlink().name
-        except FileNotFoundError:
-            return None
+        return _read_link(self.pointer)
 
     def manifest(self, name: str) -> Manifest:
         """Read a manifest by its name.
@@ -90,24 +95,34 @@ class Store:
         return sorted(int(path.stem) for path in self.generations.glob("*.json"))
 
     def next_number(self) -> int:
-        """Give a number above every one that was ever given."""
-        return max(self.numbers(), default=0) + 1
+        """Give a number above every one that was ever given.
+
+        A worker may be ready for one that was announced and then given up.
+        """
+        announced = self.announced()
+        given = [*self.numbers(), *([int(Path(announced).stem)] if announced else [])]
+        return max(given, default=0) + 1
 
     def table_file(self, table_hash: str) -> Path:
         """Give the path of a Table file."""
         return self.tables / f"{table_hash}.duckdb"
 
-    def commit(self, manifest: Manifest) -> None:
-        """Make that Generation the current one: the manifest first, then the pointer.
-
-        Before the last rename nothing is visible; after it nothing is left to do.
-        """
+    def write(self, manifest: Manifest) -> None:
+        """Write a manifest; nobody serves it before the pointer names it."""
         write_whole(self.generations / manifest.name, manifest.as_bytes())
         sync_folder(self.tables)
-        aside = self.path / "CURRENT.next"
-        aside.unlink(missing_ok=True)
-        aside.symlink_to(Path("generations") / manifest.name)
-        aside.rename(self.pointer)
+
+    def announce(self, manifest: Manifest) -> None:
+        """Tell the workers which Generation comes next, so that they can get ready."""
+        self._link(self.path / "NEXT", manifest)
+
+    def announced(self) -> str | None:
+        """Read the name of the manifest that was announced last."""
+        return _read_link(self.path / "NEXT")
+
+    def point(self, manifest: Manifest) -> None:
+        """Move the pointer to a manifest that is written: the commit."""
+        self._link(self.pointer, manifest)
         sync_folder(self.path)
 
     def tidy(self) -> None:
@@ -118,6 +133,9 @@ class Store:
                 path.unlink()
         for path in self.staging.iterdir():
             shutil.rmtree(path)
+        with self.lock("plan", wait=False) as free:
+            for path in self.aside.iterdir() if free else ():
+                shutil.rmtree(path)
         for path in self.tables.glob("*.unfinished*"):
             path.unlink()
 
@@ -138,6 +156,12 @@ class Store:
         finally:
             os.close(descriptor)
 
+    def _link(self, link: Path, manifest: Manifest) -> None:
+        aside = link.with_suffix(".aside")
+        aside.unlink(missing_ok=True)
+        aside.symlink_to(Path("generations") / manifest.name)
+        aside.rename(link)
+
     def key(self) -> bytes:
         """Give the secret that ETags are made with, made at the first call."""
         path = self.path / "etag.key"
@@ -145,6 +169,21 @@ class Store:
             if not path.exists():
                 write_whole(path, secrets.token_bytes(32))
         return path.read_bytes()
+
+
+def state_refusal(error: OSError) -> ServiceError:
+    """Say why the state directory cannot be used, without the path in the system's own words."""
+    if error.errno in _FULL:
+        return NoRoomError("The state directory is full.")
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    return StateError(f"The state directory cannot be used: {reason}.")
+
+
+def _read_link(link: Path) -> str | None:
+    try:
+        return link.readlink().name
+    except FileNotFoundError:
+        return None
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -10,12 +10,18 @@ from app.generation.store import Store
 
 
 class WorkerMark(TypedDict):
-    """One worker's word: ``dropped`` counts the Answers it forgot when it took this Generation."""
+    """One worker's word: what it serves, and which Generation it is ready for.
+
+    ``dropped`` counts the Answers it forgot when it took the one it serves; ``watches`` tells
+    whether it gets ready for what is announced.
+    """
 
     id: str
     pid: int
     generation: int
+    prepared: int
     dropped: int
+    watches: bool
 
 
 def mark_worker(store: Store, mark: WorkerMark) -> None:

@@ -80,6 +80,8 @@ def metadata(generation: Generation, dataset: Dataset, stamp: Stamp) -> dict[str
         "generation": generation.number,
         "freshness": generation.freshness(dataset.name),
     }
+    if dataset.name in generation.degraded:
+        told["degraded"] = generation.degraded[dataset.name]["reason"]
     if len(stamp.model_versions) > 1:
         told["model_versions"] = stamp.model_versions
     return told

@@ -33,6 +33,7 @@ _ENTRY = {
         "time": {"type": ["string", "null"]},
         "rows": {"type": "integer"},
         "freshness": _TEXT,
+        "degraded": {"type": ["object", "null"]},
         "metadata": {"$ref": "#/components/schemas/Metadata"},
         "links": {"type": "object", "additionalProperties": _TEXT},
     },
@@ -41,6 +42,8 @@ _DETAIL = {
     **_ENTRY,
     "properties": {
         **_ENTRY["properties"],  # type: ignore[dict-item]
+        "consistency": {"enum": ["verified", "one file", "best-effort"]},
+        "problems": {"type": "array", "items": {"type": "object"}},
         "owner": {"type": "object", "additionalProperties": _TEXT},
         "columns": {"type": "array", "items": {"type": "object"}},
         "files": {"type": "array", "items": {"type": "object"}},
@@ -106,6 +109,7 @@ def _entry(generation: Generation, dataset: Dataset, offers: Sequence[Offer]) ->
         "time": dataset.time,
         "rows": table.rows,
         "freshness": generation.freshness(dataset.name),
+        "degraded": generation.degraded.get(dataset.name),
         "metadata": metadata(generation, dataset, _newest(table)),
         "links": {"self": own, "openapi": f"{own}/openapi.json", **links},
     }
@@ -116,6 +120,8 @@ def _detail(generation: Generation, dataset: Dataset, offers: Sequence[Offer]) -
     return {
         **_entry(generation, dataset, offers),
         "owner": dict(dataset.owner),
+        "consistency": _consistency(dataset, table),
+        "problems": generation.findings.get(dataset.name, ()),
         "columns": [_column(dataset, each.name, table) for each in table.columns],
         "files": [{name: each[name] for name in _FILE} for each in table.files],
         "endpoints": [
@@ -138,6 +144,13 @@ def _column(dataset: Dataset, name: str, table: Table) -> Mapping[str, object]:
         "description": declared.description if declared else "",
         "unit": declared.unit if declared else "",
     }
+
+
+def _consistency(dataset: Dataset, table: Table) -> str:
+    """Say how sure it is that the files of a Table belong together."""
+    if dataset.manifest is not None:
+        return "verified"
+    return "one file" if len(table.files) == 1 else "best-effort"
 
 
 def _own(dataset: Dataset, offers: Sequence[Offer]) -> list[Offer]:

@@ -22,6 +22,7 @@ METADATA: Mapping[str, Any] = {
         "generated_at": {"type": ["string", "null"]},
         "generation": {"type": "integer"},
         "freshness": {"type": "string", "enum": list(FRESHNESS)},
+        "degraded": {"type": "string", "description": "Why the last good table is still served."},
         "model_versions": {"type": "array", "items": _TEXT},
     },
 }

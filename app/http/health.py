@@ -173,7 +173,10 @@ def _database(generation: Generation | None) -> str:
 def _freshness(generation: Generation | None) -> dict[str, str]:
     if generation is None:
         return {}
-    return {name: generation.freshness(name) for name in generation.datasets}
+    return {
+        name: "degraded" if name in generation.degraded else generation.freshness(name)
+        for name in generation.datasets
+    }
 
 
 def _now() -> str:

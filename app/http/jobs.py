@@ -19,6 +19,7 @@ JOB: Mapping[str, Any] = {
         "requested_at": _TEXT,
         "started_at": _MAYBE_TEXT,
         "finished_at": _MAYBE_TEXT,
+        "seconds": {"type": ["number", "null"]},
         "generation": {"type": "object"},
         "progress": {"type": "object"},
         "datasets": {"type": "array", "items": {"type": "object"}},
@@ -39,6 +40,16 @@ _ACCEPTED = {
         "links": {"type": "object", "additionalProperties": _TEXT},
     },
 }
+_PLAN = {
+    "type": "object",
+    "required": ["changes", "breaking", "problems"],
+    "properties": {
+        "changes": {"type": "array", "items": {"type": "object"}},
+        "breaking": {"type": "array", "items": _TEXT},
+        "problems": {"type": "array", "items": {"type": "object"}},
+    },
+}
+_DONE = {"anyOf": [JOB, _PLAN]}
 TRIGGER: Mapping[str, Any] = {
     "operationId": "refresh",
     "security": [{"bearer": []}, {"key": []}],
@@ -55,9 +66,9 @@ TRIGGER: Mapping[str, Any] = {
         **json_content({"$ref": "#/components/schemas/Refresh"}),
     },
     "responses": {
-        "200": {"description": "The job, done while the call waited.", **json_content(JOB)},
+        "200": {"description": "The job, done; or of a dry run the plan.", **json_content(_DONE)},
         "202": {"description": "The job is on its way.", **json_content(_ACCEPTED)},
-        **refusals(400, 401, 403, 405, 411, 413, 414, 415, 422, 500, 507),
+        **refusals(400, 401, 403, 405, 409, 410, 411, 413, 414, 415, 422, 500, 503, 507),
     },
 }
 
@@ -74,6 +85,7 @@ def job_view(job: Job, refresher: Refresher) -> dict[str, object]:
         "requested_at": job.requested_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
+        "seconds": job.seconds,
         "generation": job.generation,
         "progress": job.progress,
         "datasets": job.datasets,

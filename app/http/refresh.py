@@ -9,13 +9,12 @@ import marshmallow as ma
 from flask import Response, request
 from flask_smorest import Blueprint
 
-from app import errors
 from app.errors import InvalidBodyError, ServiceError
 from app.formats import JSON, json_bytes
 from app.http.body import json_object
 from app.http.jobs import HISTORY, JOB, TRIGGER, job_document, job_view
 from app.http.problems import sentence
-from app.http.visit import Visit, visit_of
+from app.http.visit import visit_of
 from app.refresh import Job, Refresher, Request
 from app.registry import nearest
 
@@ -41,23 +40,19 @@ class RefreshSchema(ma.Schema):
         ma.fields.String(), metadata={"description": "Look at these datasets' data only."}
     )
     force = Flag(metadata={"description": "Read files that look unchanged."})
-    dry_run = Flag(metadata={"description": "Not supported yet: leave it false."})
+    dry_run = Flag(metadata={"description": "Say what would change, and change nothing."})
     generation = ma.fields.Integer(
         strict=True,
         allow_none=True,
-        metadata={"description": "Not supported yet: leave it out."},
+        metadata={"description": "Bring this kept Generation back; alone, without other members."},
     )
 
     @ma.validates_schema
-    def check_supported(self, data: Mapping[str, Any], **_: object) -> None:
-        """Refuse what is not supported yet rather than ignore it."""
-        unsupported = {
-            "dry_run": data.get("dry_run") is True,
-            "generation": data.get("generation") is not None,
-        }
-        told = {name: ["not supported yet"] for name, asked in unsupported.items() if asked}
-        if told:
-            raise ma.ValidationError(told)
+    def check_alone(self, data: Mapping[str, Any], **_: object) -> None:
+        """Refuse a rollback that asks for something else too."""
+        others = sorted(data.keys() - {"generation"})
+        if data.get("generation") is not None and others:
+            raise ma.ValidationError({"generation": [f"goes alone, without {', '.join(others)}"]})
 
 
 def refresh_blueprint(refresher: Refresher) -> Blueprint:
@@ -71,14 +66,15 @@ def refresh_blueprint(refresher: Refresher) -> Blueprint:
         """Trigger a refresh: read the registry and the sources again, and serve what they hold."""
         visit = visit_of(request)
         visit.caller.require("refresh")
-        job = refresher.trigger(_asked(visit))
-        seconds = _wait_seconds(refresher)
-        if seconds and waiting.acquire(blocking=False):
-            try:
-                job = refresher.wait(job.job_id, seconds)
-            finally:
-                waiting.release()
-        return _triggered(job, refresher)
+        asked, by = _asked(), visit.caller.key_id or ""
+        if asked.get("generation") is not None:
+            return _triggered(refresher.roll_back(asked["generation"], by), refresher)
+        datasets = tuple(asked.get("datasets", ()))
+        call = Request(asked.get("source"), datasets, asked.get("force", False), by)
+        if asked.get("dry_run"):
+            return _json(refresher.dry_run(call))
+        job = refresher.trigger(call)
+        return _triggered(_waited(refresher, job, waiting), refresher)
 
     @blueprint.route("/refresh", methods=["GET"], tags=["refresh"])
     @blueprint.doc(**job_document("refresh_history", HISTORY, 401, 403))
@@ -98,17 +94,14 @@ def refresh_blueprint(refresher: Refresher) -> Blueprint:
     return blueprint
 
 
-def _asked(visit: Visit) -> Request:
+def _asked() -> dict[str, Any]:
     """Read the body; every part of it is optional, and so is the body."""
     given = json_object()
     try:
-        read = RefreshSchema().load(given)
+        read: dict[str, Any] = RefreshSchema().load(given)
     except ma.ValidationError as error:
         raise _unfit(error) from error
-    datasets = tuple(read.get("datasets", ()))
-    return Request(
-        read.get("source"), datasets, read.get("force", False), visit.caller.key_id or ""
-    )
+    return read
 
 
 def _unfit(error: ma.ValidationError) -> InvalidBodyError:
@@ -131,6 +124,17 @@ def _messages(error: ma.ValidationError) -> dict[str, Any]:
     return given if isinstance(given, dict) else {"": given}
 
 
+def _waited(refresher: Refresher, job: Job, waiting: BoundedSemaphore) -> Job:
+    """Wait for a job as long as the client prefers, unless too many wait already."""
+    seconds = _wait_seconds(refresher)
+    if not seconds or not waiting.acquire(blocking=False):
+        return job
+    try:
+        return refresher.wait(job.job_id, seconds)
+    finally:
+        waiting.release()
+
+
 def _wait_seconds(refresher: Refresher) -> float:
     found = _WAIT.search(request.headers.get("Prefer", ""))
     return min(float(found[1]), refresher.settings.wait_seconds) if found else 0.0
@@ -139,7 +143,9 @@ def _wait_seconds(refresher: Refresher) -> float:
 def _triggered(job: Job, refresher: Refresher) -> Response:
     own = f"/api/v1/data/refresh/{job.job_id}"
     if job.status == "failed" and job.problem is not None:
-        raise _failure(job)
+        refusal = ServiceError.from_fact(job.problem)
+        refusal.facts["job_id"] = job.job_id
+        raise refusal
     if job.finished:
         return _json(job_view(job, refresher))
     body = {
@@ -150,21 +156,6 @@ def _triggered(job: Job, refresher: Refresher) -> Response:
         "links": {"job": own, "history": "/api/v1/data/refresh"},
     }
     return _json(body, status=202, headers={"Location": own})
-
-
-def _failure(job: Job) -> ServiceError:
-    """Give a failed job's problem as a refusal of its own kind."""
-    members = dict(job.problem or {})
-    kinds = {
-        kind.slug: kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, ServiceError) and kind is not ServiceError
-    }
-    kind = kinds.get(str(members.pop("type")), errors.RefreshError)
-    detail = str(members.pop("detail"))
-    refusal = kind(detail, job_id=job.job_id)
-    refusal.facts.update({k: v for k, v in members.items() if k not in {"title", "status"}})
-    return refusal
 
 
 def _json(

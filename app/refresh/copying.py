@@ -73,8 +73,20 @@ def copy_file(
         raise SourceError(f"{fault_of(file.path)} below a source.", source=source.name)
     with ExitStack() as undo:
         sha256 = _Copy(source, file, target, progress).make(undo)
+        if file.sha256 not in {"", sha256}:
+            raise _unlike_published(source, file)
         undo.pop_all()
     return replace(file, sha256=sha256)
+
+
+def _unlike_published(source: Source, file: SourceFile) -> SourceError:
+    return SourceError(
+        f"{file.path!r} of {source.name} is not what its manifest describes: another sha256.",
+        source=source.name,
+        path=file.path,
+        found="a file with another sha256",
+        allowed="files that are as their manifest describes them",
+    )
 
 
 def room_for(folder: Path, bytes_needed: int) -> None:
@@ -156,7 +168,9 @@ class _Copy:
     def _checked(self, descriptor: int) -> int:
         """Refuse a descriptor of anything but the file that was found; give its device."""
         seen = os.fstat(descriptor)
-        same = replace(self.file, sha256="") == SourceFile.from_stat(self.file.path, seen)
+        same = replace(self.file, sha256="", rows=None) == SourceFile.from_stat(
+            self.file.path, seen
+        )
         if not same or not stat.S_ISREG(seen.st_mode):
             raise self._changed()
         return seen.st_dev

@@ -18,12 +18,16 @@ _MOST_RECORDS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one call asked for: whose data to look at again; nothing named means all of it."""
+    """What one call asked for: whose data to look at again; nothing named means all of it.
+
+    With ``generation`` it asked for that one to come back, and for nothing else.
+    """
 
     source: str | None = None
     datasets: tuple[str, ...] = ()
     force: bool = False
     by: str = ""
+    generation: int | None = None
 
     def looks_at(self, dataset: str, source: str) -> bool:
         """Tell whether this call wants that dataset's data looked at again."""
@@ -47,6 +51,14 @@ class Job:
     progress: Mapping[str, int] = field(default_factory=lambda: {"done": 0, "total": 0})
     datasets: tuple[Mapping[str, object], ...] = ()
     problem: Mapping[str, object] | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Give how long it ran, once it is finished."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        took = datetime.fromisoformat(self.finished_at) - datetime.fromisoformat(self.started_at)
+        return round(took.total_seconds(), 3)
 
     @property
     def finished(self) -> bool:
@@ -85,14 +97,19 @@ class Jobs:
                     waiting = replace(waiting, requests=(*waiting.requests, request))
                     self.write(waiting)
                 return waiting, self._abandoned(waiting)
-            job = Job(
-                f"job_{time.time_ns():020d}_{secrets.token_hex(4)}",
-                (request,),
-                requested_at=now(),
-                estimated_completion=self._estimate(),
-            )
+            job = replace(self.new(request), estimated_completion=self._estimate())
             self.write(job)
             return job, True
+
+    def new(self, request: Request) -> Job:
+        """Give the record of a job that was just asked for.
+
+        Its id comes after every other, also when the clock was set back.
+        """
+        newest = next(iter(self._ids()), "job_0_")
+        moment = max(time.time_ns(), int(newest.split("_")[1]) + 1)
+        job_id = f"job_{moment:020d}_{secrets.token_hex(4)}"
+        return Job(job_id, (request,), requested_at=now(), estimated_completion=now())
 
     def start(self) -> Job | None:
         """Mark the waiting job as running and give it; to be called by the only builder."""
@@ -125,16 +142,12 @@ class Jobs:
         job = self._read(job_id)
         if job is None:
             raise NotFoundError(f"No job {job_id!r}.", job_id=job_id)
-        return self._settled(job) if job.status == "running" else job
+        return job if job.finished else self._settled(job)
 
     def history(self) -> list[Job]:
         """Give all records, newest first."""
         read = (self._read(job_id) for job_id in self._ids())
-        return [
-            self._settled(job) if job.status == "running" else job
-            for job in read
-            if job is not None
-        ]
+        return [job if job.finished else self._settled(job) for job in read if job is not None]
 
     def last_finished(self) -> Job | None:
         """Give the newest record of a job that is finished, if there is one."""
@@ -147,12 +160,13 @@ class Jobs:
             (self._store.jobs / f"{job_id}.json").unlink(missing_ok=True)
 
     def _settled(self, job: Job) -> Job:
-        """Close the record of a job whose builder died: nobody holds the lock of builders then."""
-        with self._store.lock("build", wait=False) as free:
-            if not free:
-                return job
+        """Close the record of a job whose builder died: nobody holds the lock of builders then.
+
+        One that waits has some time for its builder to start.
+        """
+        with self._store.lock("build", wait=False) as free, self._store.lock("jobs"):
             job = self._read(job.job_id) or job
-            if job.finished:
+            if not free or job.finished or (job.status == "triggered" and not _is_late(job)):
                 return job
             latest = self._store.latest()
             if latest is not None and latest.job_id == job.job_id:
@@ -165,9 +179,8 @@ class Jobs:
 
     def _abandoned(self, job: Job) -> bool:
         """Tell whether a job has waited for long while no builder is at work."""
-        waited = datetime.now(UTC) - datetime.fromisoformat(job.requested_at)
         with self._store.lock("build", wait=False) as free:
-            return free and waited.total_seconds() > _PATIENCE_SECONDS
+            return free and _is_late(job)
 
     def _ids(self) -> list[str]:
         return sorted((path.stem for path in self._store.jobs.glob("job_*.json")), reverse=True)
@@ -183,15 +196,8 @@ class Jobs:
     def _estimate(self) -> str:
         """Say when a job triggered now should be done: as long as the last good one took."""
         done = (self._read(job_id) for job_id in self._ids()[:20])
-        took = [
-            datetime.fromisoformat(job.finished_at) - datetime.fromisoformat(job.started_at)
-            for job in done
-            if job is not None
-            and job.status == "succeeded"
-            and job.finished_at is not None
-            and job.started_at is not None
-        ]
-        seconds = took[0].total_seconds() if took else _FIRST_GUESS_SECONDS
+        took = [job.seconds for job in done if job is not None and job.status == "succeeded"]
+        seconds = took[0] if took and took[0] is not None else _FIRST_GUESS_SECONDS
         return _stamp(time.time() + seconds)
 
 
@@ -205,6 +211,11 @@ _INTERRUPTED: Mapping[str, object] = {
     "detail": "The builder ended before it was done; nothing changed.",
     "reason": "interrupted",
 }
+
+
+def _is_late(job: Job) -> bool:
+    waited = datetime.now(UTC) - datetime.fromisoformat(job.requested_at)
+    return waited.total_seconds() > _PATIENCE_SECONDS
 
 
 def now() -> str:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic, sleep
 
+from app.discovery import Plugins
 from app.errors import InvalidBodyError
-from app.generation import Store, WorkerMark, worker_marks
-from app.refresh.builder import start_builder
+from app.generation import Store, WorkerMark, state_refusal, worker_marks
+from app.refresh.builder import dry_run_aside, retention_of, start_builder
 from app.refresh.job import Job, Jobs, Request
+from app.refresh.rollback import roll_back
 from app.registry import Registry, nearest, read_registry
 from app.settings import Settings
 
@@ -20,6 +22,7 @@ class Refresher:
 
     settings: Settings
     store: Store
+    plugins: Plugins
 
     @property
     def jobs(self) -> Jobs:
@@ -36,13 +39,38 @@ class Refresher:
         Raises:
             RegistryError: ``datasets.yaml`` has errors.
             InvalidBodyError: the call names a source or a dataset that is not declared.
+        NoRoomError, StateError: the state directory cannot be used.
         """
-        registry = read_registry(self.settings.registry)
-        check_names(registry, request)
-        job, needs_builder = self.jobs.submit(request)
-        if needs_builder:
-            start_builder(self.settings)
+        try:
+            check_names(read_registry(self.settings.registry), request)
+            job, needs_builder = self.jobs.submit(request)
+            if needs_builder:
+                start_builder(self.settings)
+        except OSError as error:
+            raise state_refusal(error) from error
         return job
+
+    def dry_run(self, request: Request) -> dict[str, object]:
+        """Say what a refresh would change, before it is done; changes nothing.
+
+        Raises:
+            ServiceError: it would be refused.
+        """
+        check_names(read_registry(self.settings.registry), request)
+        return dry_run_aside(self.settings, request)
+
+    def roll_back(self, generation: int, by: str) -> Job:
+        """Bring a kept Generation back under a new number; give the job, which is done.
+
+        Raises:
+            RefreshRunningError: a refresh is at work.
+            GenerationGoneError: it is not kept.
+        """
+        request = Request(by=by, generation=generation)
+        try:
+            return roll_back(self.store, self.plugins, retention_of(self.settings), request)
+        except OSError as error:
+            raise state_refusal(error) from error
 
     def wait(
         self, job_id: str, seconds: float, told: Callable[[Job], None] = lambda _: None

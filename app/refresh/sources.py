@@ -5,13 +5,14 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, NoReturn
 
 from app.dataset import Dataset, Source
 from app.errors import SourceError
 from app.refresh.folders import kind_of, open_folder, open_location, points_at_folder, reason_of
+from app.refresh.published import PublishedFile, read_published
 
 MOST_FILES = 1_000
 _MOST_ENTRIES = 100_000
@@ -31,7 +32,10 @@ class SourceChangedError(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file of a dataset as it was seen; ``sha256`` is empty until it was copied.
+    """One file of a dataset as it was seen.
+
+    ``sha256`` is what its producer says, or empty until it was copied; ``rows`` is what its
+    producer says.
 
     ``path`` is relative to the source's location, with ``/`` between its parts.
     """
@@ -42,6 +46,7 @@ class SourceFile:
     ctime_ns: int
     inode: int
     sha256: str = ""
+    rows: int | None = None
 
     def as_fact(self) -> dict[str, object]:
         """Give it in the form that manifests keep."""
@@ -61,6 +66,7 @@ class SourceFile:
             ctime_ns=int(fact["ctime_ns"]),
             inode=int(fact["inode"]),
             sha256=str(fact["sha256"]),
+            rows=fact.get("rows"),
         )
 
     @classmethod
@@ -70,7 +76,7 @@ class SourceFile:
 
 
 def find_files(source: Source, dataset: Dataset) -> tuple[SourceFile, ...]:
-    """Expand the dataset's path once, sorted by path.
+    """Give the files that the dataset's path matches, or that its manifest lists, by path.
 
     ``*``, ``?`` and ``[…]`` match within one part and never a leading dot; ``**`` stands for
     any number of folders. What matches must be a regular file: anything else is refused, not
@@ -79,6 +85,12 @@ def find_files(source: Source, dataset: Dataset) -> tuple[SourceFile, ...]:
     Raises:
         SourceError: nothing or too much matches, a part is a symlink, or the path is not allowed.
     """
+    if dataset.manifest is not None:
+        published = read_published(source, dataset)
+        if len(published) > MOST_FILES:
+            found = f"a manifest of {len(published):,} files"
+            _Search(dataset, iter(())).refuse(dataset.manifest, found)
+        return tuple(_published(source, dataset, file) for file in published)
     search = _Search(dataset, iter(range(_MOST_ENTRIES)))
     fault = fault_of(dataset.path)
     if fault:
@@ -88,6 +100,13 @@ def find_files(source: Source, dataset: Dataset) -> tuple[SourceFile, ...]:
     if not search.found:
         search.refuse(dataset.path, "no file")
     return tuple(search.found[path] for path in sorted(search.found))
+
+
+def _published(source: Source, dataset: Dataset, file: PublishedFile) -> SourceFile:
+    """Give a file that a manifest lists, as it is seen and as its producer describes it."""
+    literal = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in file.path)
+    (seen,) = find_files(source, replace(dataset, path=literal, manifest=None))
+    return replace(seen, sha256=file.sha256, rows=file.rows)
 
 
 def fault_of(path: str) -> str:

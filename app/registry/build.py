@@ -11,8 +11,9 @@ from app.dataset import Column, Dataset, Freshness, Lineage, Source
 Checked = Mapping[str, Any]
 
 _AS_THEY_ARE = (
-    *("source", "path", "title", "description", "owner", "status", "deprecated_since"),
+    *("source", "title", "description", "owner", "status", "deprecated_since"),
     *("hive_partitioning", "time", "endpoints", "generic", "strict"),
+    *("manifest", "on_failure", "max_row_loss"),
 )
 
 
@@ -40,6 +41,7 @@ def _dataset(name: str, checked: Checked) -> Dataset:
     freshness = checked.get("freshness", {})
     return Dataset(
         name,
+        path=checked.get("path", ""),
         keys=tuple(checked["keys"]),
         lineage=Lineage(**checked["lineage"]),
         tags=tuple(checked.get("tags", ())),

@@ -63,18 +63,14 @@ class Text(Entry):
 
 
 class Choice(Text):
-    """One of a few words; another one is said to be not supported yet if ``later`` has it."""
+    """One of a few words."""
 
     words: tuple[str, ...] = ()
-    later: tuple[str, ...] = ()
 
     def _read(self, value: object) -> str:
         text = super()._read(value)
         if text in self.words:
             return text
-        if text in self.later:
-            use = " or ".join(self.words)
-            raise wrong(f"{quoted(text)} is not supported yet; use {use}", *self.words)
         allowed = ", ".join(self.words)
         raise wrong(f"{quoted(text)} is not one of {allowed}", *self.words, words=self.words)
 
@@ -154,27 +150,15 @@ class Version(Whole):
 
 
 class Share(Entry):
-    """A share from 0 to 1, of which only 1 is supported yet."""
+    """A share from 0 to 1."""
 
     def _read(self, value: object) -> object:
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
             raise wrong(f"{quoted(value)} is not a number from 0 to 1")
-        if value != 1:
-            raise wrong(f"{quoted(value)} is not supported yet; use 1", 1)
         return value
 
     def _rule(self) -> dict[str, object]:
-        return {"enum": [1]}
-
-
-class Later(Entry):
-    """A key that is understood but not supported yet."""
-
-    def _read(self, _value: object) -> object:
-        raise ValidationError([Mistake("not supported yet: key", of_key=True)])
-
-    def _rule(self) -> dict[str, object]:
-        return {"not": {}}
+        return {"type": "number", "minimum": 0, "maximum": 1}
 
 
 class Single(Entry):

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from app.dataset import Dataset, Source
 from app.registry.mistakes import Diagnostic, Positions, place_of
@@ -22,7 +23,7 @@ class Registry:
 
     sources: Mapping[str, Source]
     datasets: Mapping[str, Dataset]
-    document: Mapping[str, object]
+    document: Mapping[str, Any]
     folder: Path
     name: str
     positions: Positions = field(default_factory=dict)

@@ -3,6 +3,10 @@
 Nothing here looks at two keys at once; that is in ``checks``.
 """
 
+from collections.abc import Mapping
+
+from marshmallow import ValidationError, validates_schema
+
 from app.registry.containers import (
     ClosedSchema,
     DatedOrigin,
@@ -13,11 +17,11 @@ from app.registry.containers import (
     Part,
 )
 from app.registry.fields import (
+    MISSING,
     Choice,
     Count,
     Day,
     Flag,
-    Later,
     Only,
     Seconds,
     Share,
@@ -39,8 +43,7 @@ class Status(Choice):
 class Failure(Choice):
     """What a refresh does with a dataset that fails its checks."""
 
-    words = ("block",)
-    later = ("keep_last",)
+    words = ("block", "keep_last")
 
 
 class ColumnType(Choice):
@@ -136,9 +139,9 @@ class DatasetSchema(ClosedSchema):
     status = Status("A draft is checked but not served.", default="active")
     deprecated_since = Day("The day, as 2026-01-31; needs status deprecated.")
     source = Name("A name under sources.", required=True)
-    path = RelativePath("A file or a glob below the source's location.", required=True)
+    path = RelativePath("A file or a glob below the source's location; or give manifest.")
     hive_partitioning = Flag("k=v folders become columns.", default=False)
-    manifest = Later("Not supported yet: a list of files with their hashes.")
+    manifest = RelativePath("The producer's list of files with their hashes.")
     keys = Many(Visible(), "Columns that identify a row.", required=True)
     time = Visible("The column that orders rows in time.")
     lineage = Part(LineageSchema, "Where each row says what produced it.", required=True)
@@ -153,6 +156,17 @@ class DatasetSchema(ClosedSchema):
     generic = Flag("Whether the generic endpoints are offered.", default=True)
     strict = Flag("Serve declared columns only.", default=False)
     prepare = Part(PrepareSchema, "What a refresh makes ready.")
+
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def check_files(self, _valid: object, original: Mapping[str, object], **_: object) -> None:
+        """Refuse a dataset that says neither where its files are nor who lists them."""
+        if "path" not in original and "manifest" not in original:
+            raise ValidationError({"path": [MISSING]})
+
+    def rule(self) -> dict[str, object]:
+        """Give the JSON Schema of this mapping."""
+        either = [{"required": ["path"]}, {"required": ["manifest"]}]
+        return {**super().rule(), "anyOf": either}
 
 
 class RegistrySchema(ClosedSchema):

@@ -1,5 +1,6 @@
 """Reads the bytes of a registry file as text, within limits. Knows nothing of YAML."""
 
+import errno
 import os
 import re
 import stat
@@ -18,6 +19,8 @@ FORBIDDEN = re.compile(
 )
 # What nobody can see: fine in a description (it joins letters), not in a name.
 INVISIBLE = re.compile("[\xad\u061c\u180e\u200b-\u200f\u2060-\u2064\u3164\ufeff\ufe00-\ufe0f]")
+# Too few descriptors are no fault of the file.
+_OURS = {errno.EMFILE, errno.ENFILE}
 # Its possessive repeats never step back: keeping the way back would take 300 bytes for each line.
 _DIRECTIVE = re.compile(r"(?:[ \t]*+(?:#[^\n]*+)?\r?\n)*+%")
 
@@ -27,6 +30,7 @@ def read_text(path: Path) -> str:
 
     Raises:
         Refusal: it cannot be opened, is no regular file, too large, or not clean UTF-8.
+        OSError: the process has no descriptor left.
     """
     data = _content(path)
     if len(data) > MOST_BYTES:
@@ -54,6 +58,8 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         raise _refusal("there is no such file", "") from None
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _OURS:
+            raise
         reason = getattr(error, "strerror", None) or "not a valid file name"
         raise _refusal(f"the file cannot be read: {reason}", "") from None
 

@@ -1,8 +1,9 @@
 """What one worker holds for its whole life, and the front made of it."""
 
+import atexit
 import os
 import secrets
-from threading import Lock
+from threading import Event, Lock, Thread
 
 import structlog
 
@@ -11,7 +12,14 @@ from app.answers import Keeper, MemoryCache
 from app.discovery import Plugins
 from app.engine import EngineLimits, Queue
 from app.errors import NoGenerationError
-from app.generation import CurrentGeneration, Generation, Store, mark_worker, open_generation
+from app.generation import (
+    CurrentGeneration,
+    Generation,
+    Store,
+    WorkerMark,
+    mark_worker,
+    open_generation,
+)
 from app.http import Answering, App, Health, Services, build_app
 from app.logs import configure_logs
 from app.refresh import Refresher
@@ -22,17 +30,26 @@ log = structlog.get_logger()
 
 # Of an older shape there may still be requests under way.
 _KEPT_APPS = 2
+_LOOK_SECONDS = 0.05
+_LONGEST_GOODBYE_SECONDS = 2.0
 
 
 class Worker:
     """Opens Generations and builds apps for a front; one in each worker process."""
 
     def __init__(self, settings: Settings) -> None:
-        self.id = secrets.token_hex(4)
+        self._mark: WorkerMark = {
+            "id": secrets.token_hex(4),
+            "pid": os.getpid(),
+            "generation": 0,
+            "prepared": 0,
+            "dropped": 0,
+            "watches": False,
+        }
         self.store = Store.at(settings.state)
         self.keeper = Keeper(MemoryCache(settings.cache_bytes))
         self.services = _services(settings, self.store, self.keeper)
-        self.current = CurrentGeneration(self.store, self._open)
+        self.current = CurrentGeneration(self.store, self._open, self._take)
         self._limits = EngineLimits(
             settings.engine_threads, settings.engine_memory, self.store.spill
         )
@@ -51,6 +68,33 @@ class Worker:
                     del self._apps[next(iter(self._apps))]
             return self._apps[shape]
 
+    def watch(self) -> None:
+        """Get ready for each Generation that is announced, and take each that is committed.
+
+        Runs beside the requests until the process ends; without it the requests do it.
+        """
+        self._mark["watches"] = True
+        mark_worker(self.store, self._mark)
+        stop = Event()
+        watcher = Thread(target=self._watch, args=(stop,), daemon=True)
+        watcher.start()
+        # No thread may be inside the engine when the interpreter goes.
+        atexit.register(watcher.join, _LONGEST_GOODBYE_SECONDS)
+        atexit.register(stop.set)
+
+    def _watch(self, stop: Event) -> None:
+        while not stop.wait(_LOOK_SECONDS):
+            try:
+                prepared = self.current.prepare()
+                if prepared is not None:
+                    self._mark["prepared"] = prepared.number
+                    mark_worker(self.store, self._mark)
+                self.current.pin()
+            except NoGenerationError:
+                continue
+            except Exception:
+                log.exception("generation not prepared")
+
     def warm(self) -> None:
         """Open the current Generation before the first request comes.
 
@@ -67,19 +111,22 @@ class Worker:
         """Open a Generation with its app, so that no request finds it half ready."""
         generation = open_generation(self.store, name, self._limits, self._queue)
         self.app_for(generation)
-        dropped = self.keeper.drop_older(generation.number)
-        number = generation.number
-        mark_worker(
-            self.store,
-            {"id": self.id, "pid": os.getpid(), "generation": number, "dropped": dropped},
-        )
         return generation
 
+    def _take(self, generation: Generation) -> None:
+        """Forget the Answers of older Generations, and tell what is served now."""
+        self._mark["dropped"] = self.keeper.drop_older(generation.number)
+        self._mark["generation"] = generation.number
+        self._mark["prepared"] = max(self._mark["prepared"], generation.number)
+        mark_worker(self.store, self._mark)
 
-def make_front(settings: Settings) -> Front:
-    """Make the WSGI callable of a worker."""
+
+def make_front(settings: Settings, *, watch: bool = False) -> Front:
+    """Make the WSGI callable of a worker; ``watch`` has it get ready for what is announced."""
     worker = Worker(settings)
     worker.warm()
+    if watch:
+        worker.watch()
     return Front(worker.current, Keyring(settings.keys_file), worker.app_for)
 
 
@@ -87,11 +134,11 @@ def front_from_environment() -> Front:
     """Make the WSGI callable of a worker by the environment's settings."""
     settings = read_settings(os.environ)
     configure_logs(settings.log_level)
-    return make_front(settings)
+    return make_front(settings, watch=True)
 
 
 def _services(settings: Settings, store: Store, keeper: Keeper) -> Services:
     plugins = Plugins(settings.plugins)
-    refresher = Refresher(settings, store)
+    refresher = Refresher(settings, store, plugins)
     answering = Answering(keeper, store.key())
     return Services(plugins, answering, refresher, Health(plugins, refresher, keeper))

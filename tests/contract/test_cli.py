@@ -24,7 +24,7 @@ def run(settings):
     """Runs ``python -m app`` with these arguments and variables; gives how it ended."""
 
     def start(*arguments, **variables):
-        return subprocess.run(  # noqa: S603 - our own command
+        return subprocess.run(
             [sys.executable, "-m", "app", *map(str, arguments)],
             cwd=ROOT,
             env={**os.environ, **settings.environment(), **variables},

@@ -127,7 +127,7 @@ def test_each_option_of_a_command_is_explained_and_no_other(name, command):
 
 
 @pytest.fixture
-def app(settings, registry_file, refresh):  # noqa: ARG001 - the registry is read by the refresh
+def app(settings, registry_file, refresh):
     assert refresh().status == "succeeded"
     worker = Worker(settings)
     return worker.app_for(worker.current.pin())

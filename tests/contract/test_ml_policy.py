@@ -52,7 +52,7 @@ def test_a_framework_that_is_installed_makes_health_degraded(
     installed.mkdir(parents=True)
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.9\n")
     monkeypatch.setenv("PYTHONPATH", str(installed.parent))
-    with urlopen(f"{server().url}/health", timeout=10) as answer:  # noqa: S310 - our own
+    with urlopen(f"{server().url}/health", timeout=10) as answer:
         health = json.load(answer)
     assert health["status"] == "degraded"
     assert health["ml_dependencies"]["status"] == "violation"

@@ -15,6 +15,7 @@ from app.http.problems import PROBLEM_JSON, problem_document, refusal_of
 CATALOGUE = {
     "body-too-large": 413,
     "busy": 503,
+    "state-unusable": 503,
     "conflicting-credentials": 400,
     "endpoint-failed": 500,
     "forbidden": 403,
@@ -23,6 +24,8 @@ CATALOGUE = {
     "invalid-credential": 401,
     "invalid-parameter": 400,
     "invalid-registry": 422,
+    "refresh-running": 409,
+    "generation-gone": 410,
     "length-required": 411,
     "malformed-json": 400,
     "malformed-request": 400,

@@ -10,7 +10,7 @@ import structlog
 from werkzeug.test import Client
 
 from app.generation import Store
-from app.refresh import Refresher, Request, build_waiting
+from app.refresh import Jobs, Request, build_waiting
 from app.service import make_front
 from app.settings import Settings, read_settings
 from tests.conftest import (
@@ -53,7 +53,7 @@ def write_all(folder: Path, tables: dict) -> None:
 def refreshed(settings: Settings) -> None:
     """Make the next Generation in this process."""
     store = Store.at(settings.state)
-    Refresher(settings, store).jobs.submit(Request(by="test"))
+    Jobs(store).submit(Request(by="test"))
     job = build_waiting(settings)
     assert job is not None
     assert job.status == "succeeded", job.problem

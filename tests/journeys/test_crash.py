@@ -55,7 +55,7 @@ def settings(settings, tmp_path):
 
 
 def get(url, **headers):
-    with urlopen(Request(url, headers=headers), timeout=30) as answer:  # noqa: S310 - our own
+    with urlopen(Request(url, headers=headers), timeout=30) as answer:
         return json.load(answer)
 
 
@@ -283,7 +283,7 @@ def test_a_restarted_service_serves_what_it_served(server, registry_file, admin)
 
 
 def read_etag(running):
-    with urlopen(f"{running.url}{SERIES}", timeout=30) as answer:  # noqa: S310 - our own
+    with urlopen(f"{running.url}{SERIES}", timeout=30) as answer:
         return answer.headers["ETag"]
 
 

@@ -23,7 +23,7 @@ DAYS = 60
 READERS = 16
 REFRESHES = 30
 # So that the builder, which gives way to the workers, has its turns.
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.04
 
 
 def read(started, ended, generation, *markers):
@@ -123,7 +123,7 @@ class Storm:
             self.failures.append(error)
 
     def _read(self, connection):
-        draw = random.Random(threading.get_ident())  # noqa: S311 - no secret
+        draw = random.Random(threading.get_ident())
         while not self.over.is_set():
             address, days = drawn(draw)
             started = time.monotonic()

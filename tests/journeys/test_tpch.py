@@ -27,7 +27,7 @@ TIMES = {"orders": "o_orderdate", "lineitem": "l_shipdate"}
 def tpch(gold, settings):
     """The eight tables as Parquet, and a registry of them."""
     maker = Path(sys.executable).parent / "tpchgen-cli"
-    subprocess.run(  # noqa: S603 - of our own environment
+    subprocess.run(
         [maker, "parquet", "--scale-factor=0.1", f"--output-dir={gold}"],
         check=True,
         capture_output=True,

@@ -145,7 +145,7 @@ for number in range(10):
 def test_two_processes_that_make_keys_at_once_lose_none(path):
     # S603: the program is the text above.
     writers = [
-        subprocess.Popen([sys.executable, "-c", KEEP_TEN, str(path), name], cwd=ROOT)  # noqa: S603
+        subprocess.Popen([sys.executable, "-c", KEEP_TEN, str(path), name], cwd=ROOT)
         for name in ("one", "two", "three")
     ]
     assert [writer.wait() for writer in writers] == [0, 0, 0]

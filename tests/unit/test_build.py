@@ -8,10 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.discovery import Plugins
-from app.engine import EngineLimits
 from app.generation import Store
-from app.refresh import Jobs, Refresher, Request, build_waiting, check_data
+from app.refresh import Jobs, Request, Tools, build_waiting, check_data
 from app.registry import read_registry
 from tests.conftest import REGISTRY, forecast_columns, inventory_columns, item_columns
 
@@ -31,7 +29,7 @@ def store(settings):
 
 
 @pytest.fixture
-def first(registry_file, refresh):  # noqa: ARG001 - it is there to be read
+def first(registry_file, refresh):
     """The job of a first refresh."""
     job = refresh()
     assert job.status == "succeeded"
@@ -299,17 +297,16 @@ def test_a_table_that_was_lost_is_loaded_again(first, refresh, store):
 
 def test_nothing_waits_so_nothing_is_done(settings, store):
     assert build_waiting(settings) is None
-    assert Refresher(settings, store).jobs.history() == []
+    assert Jobs(store).history() == []
 
 
 @pytest.fixture
-def checked(settings, registry_file, tmp_path):
+def checked(settings, registry_file):
     """What the check of the data finds."""
 
     def found(text=REGISTRY):
         registry_file.write_text(text)
-        limits = EngineLimits(1, 256 << 20, tmp_path / "spill")
-        return check_data(read_registry(registry_file), Plugins(settings.plugins), limits)
+        return check_data(read_registry(registry_file), Tools.of(settings))
 
     return found
 

@@ -270,7 +270,7 @@ def test_a_disk_that_fills_up_leaves_no_half_copy(source, gold, tmp_path):
     target = tmp_path / "copy"
     program = LIMITED.format(fact=file.as_fact(), gold=str(gold), target=str(target))
     # S603: the program is the text above.
-    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)  # noqa: S603
+    ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
     assert ended.returncode == 7
     assert not target.exists()
 

@@ -263,7 +263,7 @@ def test_an_installed_distribution_brings_plugins_too(tmp_path, write):
     )
     write("one")
     code = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(site)!r}]\n{FIND}"
-    told = subprocess.run(  # noqa: S603 - our own interpreter
+    told = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
         capture_output=True, check=True, cwd=tmp_path,
     )  # fmt: skip

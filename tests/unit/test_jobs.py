@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from app.discovery import Plugins
 from app.errors import InvalidBodyError, NotFoundError
 from app.generation import Manifest, Store
+from app.generation import commit as move_to
 from app.refresh import Job, Jobs, Request
 from app.refresh.refresher import Refresher, check_names
 from app.registry import read_registry
@@ -181,7 +183,7 @@ with store.lock("build"):
 def builder(store, jobs):
     """A builder process that has started the job that waits, and does not get further."""
     jobs.submit(ALL)
-    with subprocess.Popen(  # noqa: S603 - our own interpreter
+    with subprocess.Popen(
         [sys.executable, "-c", BUILD, str(store.path)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     ) as process:  # fmt: skip
@@ -209,7 +211,7 @@ def test_a_job_whose_builder_is_killed_has_failed_as_interrupted(jobs, builder):
 
 def test_a_job_whose_builder_is_killed_after_the_commit_has_succeeded(jobs, store, builder):
     process, job_id = builder
-    store.commit(Manifest(7, ENDED, job_id, {}, store.path, {}))
+    move_to(store, Manifest(7, ENDED, job_id, {}, store.path, {}))
     kill(process)
     (job,) = jobs.history()
     assert (job.status, job.problem) == ("succeeded", None)
@@ -261,7 +263,7 @@ def test_a_call_that_names_what_is_not_declared_is_refused(registry_file, reques
 
 def test_waiting_for_a_job_ends_with_it_or_with_patience(settings, jobs, builder):
     process, job_id = builder
-    refresher, told = Refresher(settings, Store(settings.state)), []
+    refresher, told = Refresher(settings, Store(settings.state), Plugins(settings.plugins)), []
     assert refresher.wait(job_id, 0.05, told.append).status == "running"
     assert {job.status for job in told} == {"running"}
     kill(process)

@@ -16,7 +16,7 @@ TELL = "import json; from app.policy import *; print(*check_environment().violat
 def run(*arguments, path):
     """Run Python beside this one, with ``path`` among the places it imports from."""
     # S603: the arguments are texts of this file.
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(path)},

@@ -315,7 +315,8 @@ def test_any_column_name_can_be_asked_for(bench, name):
     assert bench.ask({"k": [1, 2], name: [1, 2]}, **question).cells == [(2,)]
     total = Measure(name, "sum", (name,))
     columns, lineage = {"k": [1, 2], name: [1, 2]}, Constant(f"run {name}")
-    dataset = bench.dataset(keys=[name], lineage=Lineage(lineage, lineage, lineage))
+    made = Constant("2026-01-01T00:00:00Z")
+    dataset = bench.dataset(keys=[name], lineage=Lineage(lineage, lineage, made))
     assert bench.ask(columns, dataset, group_by=["k"], measures=[total], sort=[name]).cells[0] == (
         1,
         1,

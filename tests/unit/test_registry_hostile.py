@@ -139,7 +139,7 @@ def read_in_a_process(folder):
     root = Path(__file__).parents[2]
     # Measuring coverage would cost more than the reading whose time is measured.
     environment = {key: each for key, each in os.environ.items() if not key.startswith("COV")}
-    done = subprocess.run(  # noqa: S603 - our own interpreter and text
+    done = subprocess.run(
         [sys.executable, "-c", READER, str(folder)],
         capture_output=True,
         check=True,

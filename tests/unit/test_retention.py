@@ -6,6 +6,7 @@ import pytest
 
 from app.engine import Table
 from app.generation import Manifest, Retention, Store, collect
+from app.generation import commit as move_to
 
 NEVER = Retention(generations=1, seconds=0, bytes=2**40)
 HOUR = 3_600
@@ -26,7 +27,7 @@ def commit(store):
         facts = {each: Table(each, 1, 10, ()) for each in tables}
         for each in tables:
             store.table_file(each).write_bytes(b"table")
-        store.commit(Manifest(number, made, "job_1", {}, store.path, facts))
+        move_to(store, Manifest(number, made, "job_1", {}, store.path, facts))
 
     return make
 

@@ -1,4 +1,4 @@
-"""Planning a refresh: what is loaded, and what stays as it is."""
+"""Deciding on the steps of a refresh: what is loaded, and what stays as it is."""
 
 import os
 
@@ -6,7 +6,7 @@ import pytest
 
 from app.generation import Store
 from app.refresh import Request
-from app.refresh.plan import plan_refresh
+from app.refresh.steps import decide_steps
 from app.registry import read_registry
 from tests.conftest import REGISTRY
 
@@ -20,7 +20,7 @@ def planned(settings, registry_file, refresh):
 
     def names(*requests):
         tables = Store(settings.state).latest().tables
-        steps = plan_refresh(read_registry(registry_file), tables, requests)
+        steps = decide_steps(read_registry(registry_file), tables, requests)
         assert all(step.previous is tables.get(step.dataset.name) for step in steps)
         assert all(step.kept in (None, step.previous) for step in steps)
         return {step.dataset.name for step in steps if step.kept is None}
@@ -34,7 +34,7 @@ def touch(gold, name):
 
 
 def test_nothing_is_there_so_everything_is_loaded(registry_file):
-    steps = plan_refresh(read_registry(registry_file), {}, [Request()])
+    steps = decide_steps(read_registry(registry_file), {}, [Request()])
     assert {step.dataset.name for step in steps} == EVERYTHING
     assert all(step.kept is step.previous is None for step in steps)
 
@@ -107,5 +107,5 @@ def test_a_declaration_with_other_words_is_not(planned, registry_file):
 def test_a_draft_is_not_planned(registry_file):
     drafted = REGISTRY.replace("    title: Items\n", "    status: draft\n")
     registry_file.write_text(drafted.replace("{items: items}", "{}"))
-    steps = plan_refresh(read_registry(registry_file), {}, [Request()])
+    steps = decide_steps(read_registry(registry_file), {}, [Request()])
     assert [step.dataset.name for step in steps] == ["forecasts", "inventory"]

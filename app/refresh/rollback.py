@@ -1,0 +1,84 @@
+"""Brings a kept Generation back under a new number. Reads no source and loads nothing."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from app.discovery import Plugins
+from app.errors import GenerationGoneError, RefreshRunningError
+from app.generation import (
+    Manifest,
+    Retention,
+    Store,
+    collect,
+    commit,
+    completed_datasets,
+    manifest_name,
+)
+from app.refresh.changes import Side, changes_of, sides
+from app.refresh.job import Job, Jobs, Request, now
+from app.registry import registry_from_document
+
+
+def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Request) -> Job:
+    """Make the Generation that the request names the current one again; give the job's record.
+
+    Raises:
+        RefreshRunningError: a refresh runs or waits; a rollback joins nothing.
+        GenerationGoneError: that Generation is not kept.
+    """
+    jobs = Jobs(store)
+    with store.lock("build", wait=False) as free:
+        if not free or jobs.waiting() is not None:
+            raise RefreshRunningError("A refresh is at work; roll back when it is done.")
+        store.tidy()
+        latest, wanted = store.latest(), _kept(store, request.generation or 0)
+        job = replace(jobs.new(request), status="running", started_at=now())
+        jobs.write(job)
+        number = latest.number if latest else 0
+        if latest is None or not wanted.like(latest):
+            number = store.next_number()
+            moment = datetime.now(UTC)
+            back = replace(wanted, number=number, committed_at=moment, job_id=job.job_id)
+            commit(store, back)
+        done = replace(
+            job,
+            status="unchanged" if latest and number == latest.number else "succeeded",
+            finished_at=now(),
+            generation={"from": latest.number if latest else None, "to": number},
+            datasets=_changes(plugins, latest, wanted),
+        )
+        jobs.write(done)
+        collect(store, retention)
+    return done
+
+
+def _kept(store: Store, number: int) -> Manifest:
+    try:
+        return store.manifest(manifest_name(number))
+    except FileNotFoundError as error:
+        kept = store.numbers()
+        raise GenerationGoneError(
+            f"Generation {number} is not kept; kept are {', '.join(map(str, kept))}.", kept=kept
+        ) from error
+
+
+def _changes(
+    plugins: Plugins, latest: Manifest | None, wanted: Manifest
+) -> tuple[dict[str, object], ...]:
+    before = _sides(plugins, latest) if latest else {}
+    after = _sides(plugins, wanted)
+    return tuple(
+        {
+            "name": name,
+            "outcome": "reused" if name in after else "removed",
+            "rows": after[name].table.rows if name in after else None,
+            "changes": {**changes_of(before.get(name), after.get(name)), "by_key": None},
+        }
+        for name in sorted(before.keys() | after.keys())
+    )
+
+
+def _sides(plugins: Plugins, manifest: Manifest) -> dict[str, Side]:
+    registry = registry_from_document(manifest.document, manifest.folder)
+    datasets = completed_datasets(registry, manifest.tables)
+    return sides(datasets, manifest.tables, plugins.offers(datasets)[0])
