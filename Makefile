@@ -1,7 +1,7 @@
 # Needs GNU make and Python 3.11 or later. Every path is relative, so the folder may have any name.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check lock clean venv env env-dev env-duckdb2 static quick all-tests duckdb2-tests
+.PHONY: help demo test soak check lock clean venv env env-dev env-duckdb2 static quick all-tests duckdb2-tests
 
 PORT ?= 8000
 # Processes that run tests side by side.
@@ -24,6 +24,9 @@ demo: env ## Make everything ready and serve demo data on 127.0.0.1 (PORT=8000)
 	@exec $(PY) -m app demo --port $(PORT)
 
 test: env-dev env-duckdb2 static duckdb2-tests all-tests ## Every check and every test, as CI runs them
+
+soak: env-dev ## The storms of refreshes in full length (about ten minutes)
+	@$(PY) -m pytest -s -p no:randomly --soak --timeout 900 tests/journeys/test_endurance.py tests/journeys/test_trouble.py
 
 check: env-dev static quick ## Format, lint, types, floors, policy and the quick tests
 

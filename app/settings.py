@@ -119,7 +119,7 @@ class Settings:
     engine_memory: Annotated[int, _size("1GiB", "64MiB")]
     loader_memory: Annotated[int, _size("2GiB", "64MiB")]
     queries_running: Annotated[int, _number("4", 1, 64)]
-    queries_waiting: Annotated[int, _number("16", 0, 1000)]
+    queries_waiting: Annotated[int, _number("60", 0, 1000)]
     keep_generations: Annotated[int, _number("5", 1, 1000)]
     keep_seconds: Annotated[int, _number("600", 0, 604800)]
     keep_bytes: Annotated[int, _size("20GiB", "0")]

@@ -23,7 +23,8 @@ from app.refresh import Refresher, Request
 from app.registry import read_registry
 from app.settings import Settings
 
-_THREADS = 32
+# More than questions may run and wait: kept answers, health and refreshes find one free.
+_THREADS = 96
 _STOP_SECONDS = 15
 _HEADER_MILLISECONDS = 15_000
 _DEMO = "demo"

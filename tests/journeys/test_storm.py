@@ -111,6 +111,9 @@ class Storm:
     health: list = field(default_factory=list)
     failures: list = field(default_factory=list)
 
+    def drawn(self, draw):
+        return drawn(draw)
+
     def threads(self):
         runs = [*([self._read] * READERS), self._look]
         return [threading.Thread(target=self._kept, args=(run,), daemon=True) for run in runs]
@@ -125,7 +128,7 @@ class Storm:
     def _read(self, connection):
         draw = random.Random(threading.get_ident())
         while not self.over.is_set():
-            address, days = drawn(draw)
+            address, days = self.drawn(draw)
             started = time.monotonic()
             connection.request("GET", address)
             answer = connection.getresponse()
