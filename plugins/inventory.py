@@ -54,7 +54,7 @@ def newest_stock(call: Call) -> Mapping[str, object]:
     where = [Where("item_id", "eq", call["id"])]
     if call.values.get("date") is not None:
         where.append(Where("date", "lte", call["date"]))
-    sort = ("-date",) if call.dataset.time is not None else ()
+    sort = ("-date",) if call.dataset.time is not None else ("-last_updated",)
     row = call.run(Query(call.dataset, _SHOWN, where, sort=sort, limit=1)).first()
     if row is None:
         raise NotFoundError(f"No stock of item {call['id']!r}.", item_id=call["id"])

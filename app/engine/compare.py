@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
 from app.engine.duck import EngineLimits, connect
 from app.engine.sql import quoted_name, quoted_text
 from app.query import TABLE
@@ -20,8 +22,20 @@ class RowChanges:
 
 def compare_tables(
     before: Path, after: Path, names: tuple[Sequence[str], Sequence[str]], limits: EngineLimits
+) -> RowChanges | None:
+    """Compare two Table files; ``names`` are their keys and the other columns they share.
+
+    It only informs: where the engine cannot, for lack of room or memory, it gives None.
+    """
+    try:
+        return _compared(before, after, names, limits)
+    except duckdb.Error:
+        return None
+
+
+def _compared(
+    before: Path, after: Path, names: tuple[Sequence[str], Sequence[str]], limits: EngineLimits
 ) -> RowChanges:
-    """Compare two Table files; ``names`` are their keys and the other columns they share."""
     keys, others = names
     connection = connect(limits)
     try:

@@ -1,5 +1,7 @@
 """Runs Statements on DuckDB: one instance for the Tables of one Generation, in a shut box."""
 
+import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -38,7 +40,9 @@ def connect(limits: EngineLimits) -> duckdb.DuckDBPyConnection:
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     connection.execute(f"SET threads = {limits.threads:d}")
     connection.execute(f"SET memory_limit = '{limits.memory_bytes:d}B'")
-    connection.execute(f"SET temp_directory = {quoted_text(str(limits.spill))}")
+    # Two instances that spill into one folder remove each other's files.
+    own = limits.spill / f"{os.getpid()}-{secrets.token_hex(4)}"
+    connection.execute(f"SET temp_directory = {quoted_text(str(own))}")
     if not duckdb.__version__.startswith("1."):
         # DuckDB 2 keeps eight threads for I/O otherwise, whatever `threads` says.
         connection.execute("SET async_threads = 1")

@@ -227,10 +227,9 @@ def _refuse(dataset: Dataset, findings: Sequence[Finding]) -> None:
 
 def _refusal(dataset: Dataset, error: duckdb.Error) -> Exception:
     """Say in our own words what the engine stumbled over; its text may show paths."""
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return NoRoomError(f"{dataset.name}: loading needs more memory or room than it may use.")
-    if isinstance(error, duckdb.IOException) and "No space left" in str(error):
-        return NoRoomError(f"{dataset.name}: the state directory is full.")
+    full = isinstance(error, duckdb.IOException) and "No space left" in str(error)
+    if full or isinstance(error, duckdb.OutOfMemoryException):
+        return NoRoomError(f"{dataset.name}: loading needs more memory or room than there is.")
     if isinstance(error, duckdb.BinderException):
         message = "its files do not have the same columns"
     elif isinstance(error, duckdb.ConversionException):

@@ -53,10 +53,15 @@ class CurrentGeneration:
         if name is None or name in known or (self._loaded and name < self._loaded.name):
             return None
         try:
-            self._prepared = self._open(name)
+            prepared = self._open(name)
         except FileNotFoundError:
             return None
-        return self._prepared
+        with self._lock:
+            # A request may have opened it meanwhile.
+            if self._loaded is not None and self._loaded.name >= name:
+                return None
+            self._prepared = prepared
+        return prepared
 
     def _opened(self, name: str) -> Generation:
         prepared = self._prepared

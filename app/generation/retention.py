@@ -1,5 +1,6 @@
 """Which old Generations are kept, and how the rest goes: by unlinking, so that open files stay."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,13 +26,16 @@ class Retention:
 def collect(store: Store, retention: Retention) -> list[int]:
     """Remove the Generations that need not be kept, and the Tables no kept one names.
 
+    It is tidying, done after the commit: what cannot be removed is left for the next time.
+
     Returns:
         The numbers that were removed, oldest first.
     """
     manifests = [store.manifest(manifest_name(number)) for number in store.numbers()]
     gone = _gone(manifests, retention, datetime.now(UTC))
     for manifest in gone:
-        (store.generations / manifest.name).unlink(missing_ok=True)
+        with suppress(OSError):
+            (store.generations / manifest.name).unlink(missing_ok=True)
     kept = {
         table.hash
         for manifest in manifests
@@ -40,7 +44,8 @@ def collect(store: Store, retention: Retention) -> list[int]:
     }
     for path in store.tables.iterdir():
         if path.name.partition(".")[0] not in kept:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
     return [manifest.number for manifest in gone]
 
 

@@ -6,9 +6,10 @@ It never reads a source, and it never changes a file that has its final name.
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,8 @@ class Store:
 
     def numbers(self) -> list[int]:
         """Give the numbers of all kept Generations, oldest first."""
-        return sorted(int(path.stem) for path in self.generations.glob("*.json"))
+        stems = (path.stem for path in self.generations.glob("*.json"))
+        return sorted(int(stem) for stem in stems if stem.isdecimal())
 
     def next_number(self) -> int:
         """Give a number above every one that was ever given.
@@ -126,29 +128,31 @@ class Store:
         sync_folder(self.path)
 
     def tidy(self) -> None:
-        """Remove what a builder that died left behind; to be called by the only builder."""
-        current = self.current()
-        for path in self.generations.iterdir():
-            if current is None or path.name > current:
-                path.unlink()
-        for path in self.staging.iterdir():
-            shutil.rmtree(path)
+        """Remove what processes that died left behind; to be called by the only builder."""
+        current = self.current() or ""
+        left = [path for path in self.generations.iterdir() if path.name > current]
+        left += [*self.staging.iterdir(), *self.tables.glob("*.unfinished*")]
+        for folder in (self.path, self.jobs):
+            left += _of_the_dead(folder.glob("*.part"), part=-2)
+        left += _of_the_dead(self.spill.iterdir(), part=0)
         with self.lock("plan", wait=False) as free:
-            for path in self.aside.iterdir() if free else ():
-                shutil.rmtree(path)
-        for path in self.tables.glob("*.unfinished*"):
-            path.unlink()
+            left += self.aside.iterdir() if free else ()
+            for path in left:
+                _remove(path)
 
     @contextmanager
-    def lock(self, name: str, *, wait: bool = True) -> Iterator[bool]:
+    def lock(self, name: str, *, wait: bool = True, shared: bool = False) -> Iterator[bool]:
         """Hold the lock of that name across processes; gives False where it is taken.
+
+        ``shared`` may be held by several at once, but not beside one that is not shared.
 
         The kernel frees it when its holder dies.
         """
         descriptor = os.open(self.path / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+                fcntl.flock(descriptor, kind | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 yield False
             else:
@@ -184,6 +188,19 @@ def _read_link(link: Path) -> str | None:
         return link.readlink().name
     except FileNotFoundError:
         return None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _of_the_dead(paths: Iterable[Path], *, part: int) -> list[Path]:
+    """Give the paths whose names hold, as that part, the id of a process that is no more."""
+    pids = {path: re.split(r"[.-]", path.name)[part] for path in paths}
+    return [path for path, pid in pids.items() if not Path(f"/proc/{pid}").exists()]
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -1,12 +1,15 @@
 """What each worker says of itself in the Store: which Generation it serves. Information only."""
 
-import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TypedDict
 
 import orjson
 
 from app.generation.store import Store
+
+# The place of `starttime` after the process's name, in proc(5).
+_BEGAN = 19
 
 
 class WorkerMark(TypedDict):
@@ -28,7 +31,7 @@ def mark_worker(store: Store, mark: WorkerMark) -> None:
     """Write down which Generation a worker serves; a full disk is no reason to stop serving."""
     aside = store.workers / f".{mark['id']}"
     with suppress(OSError):
-        aside.write_bytes(orjson.dumps(mark))
+        aside.write_bytes(orjson.dumps({**mark, "born": _born(mark["pid"])}))
         aside.rename(store.workers / f"{mark['id']}.json")
 
 
@@ -37,19 +40,20 @@ def worker_marks(store: Store) -> list[WorkerMark]:
     marks: list[WorkerMark] = []
     for path in sorted(store.workers.glob("*.json")):
         with suppress(OSError, ValueError):
-            mark: WorkerMark = orjson.loads(path.read_bytes())
-            if _alive(mark["pid"]):
+            mark = orjson.loads(path.read_bytes())
+            born = mark.pop("born", None)
+            if born is not None and _born(mark["pid"]) == born:
                 marks.append(mark)
             else:
                 path.unlink(missing_ok=True)
     return marks
 
 
-def _alive(pid: int) -> bool:
+def _born(pid: int) -> str | None:
+    """Give when a process began, since ids are given again; None where there is none."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        # The name in brackets may hold anything, so it is counted from the last bracket.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return fields[_BEGAN]

@@ -1,11 +1,12 @@
 """Jobs as the API shows them, and what OpenAPI says of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.generation import WorkerMark
 from app.http.documents import json_content, refusals
 from app.http.problems import problem_type
-from app.refresh import Job, Refresher
+from app.refresh import Job
 
 _TEXT = {"type": "string"}
 _MAYBE_TEXT = {"type": ["string", "null"]}
@@ -73,9 +74,8 @@ TRIGGER: Mapping[str, Any] = {
 }
 
 
-def job_view(job: Job, refresher: Refresher) -> dict[str, object]:
+def job_view(job: Job, marks: Sequence[WorkerMark]) -> dict[str, object]:
     """Give a job's record as the API shows it, with what its workers say of themselves."""
-    marks = refresher.worker_marks()
     committed = job.generation["to"] if job.status == "succeeded" else None
     dropped = sum(mark["dropped"] for mark in marks if mark["generation"] == committed)
     return {

@@ -81,7 +81,8 @@ def refresh_blueprint(refresher: Refresher) -> Blueprint:
     def history() -> Response:
         """List the jobs, newest first."""
         visit_of(request).caller.require("refresh")
-        jobs = [job_view(job, refresher) for job in refresher.jobs.history()]
+        marks = refresher.worker_marks()
+        jobs = [job_view(job, marks) for job in refresher.jobs.history()]
         return _json({"jobs": jobs})
 
     @blueprint.route("/refresh/<job_id>", methods=["GET"], tags=["refresh"])
@@ -89,7 +90,7 @@ def refresh_blueprint(refresher: Refresher) -> Blueprint:
     def one(job_id: str) -> Response:
         """Show one job."""
         visit_of(request).caller.require("refresh")
-        return _json(job_view(refresher.jobs.job(job_id), refresher))
+        return _json(job_view(refresher.jobs.job(job_id), refresher.worker_marks()))
 
     return blueprint
 
@@ -147,7 +148,7 @@ def _triggered(job: Job, refresher: Refresher) -> Response:
         refusal.facts["job_id"] = job.job_id
         raise refusal
     if job.finished:
-        return _json(job_view(job, refresher))
+        return _json(job_view(job, refresher.worker_marks()))
     body = {
         "status": "triggered",
         "job_id": job.job_id,

@@ -9,6 +9,7 @@ from sqlglot.dialects.duckdb import DuckDB
 
 from app.dataset import Column, Constant, Dataset
 from app.query.cells import STORED, comparable, counted, is_nan, shown, stored, text
+from app.query.days import whole_days
 from app.query.measures import FUNCTIONS
 from app.query.query import AnyOf, Measure, Query, Where
 
@@ -52,6 +53,7 @@ def compile_query(query: Query) -> Statement:
     Raises:
         LookupError: it names a column that the dataset does not serve.
     """
+    query = whole_days(query)
     sql, columns = _compiled(query.dataset, _Shape.of(query))
     values = [
         comparable(query.column(each.column), value)

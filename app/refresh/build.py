@@ -97,6 +97,12 @@ class Build:
         self._record(status=status, generation={**self.job.generation, "to": generation})
 
     def _fail(self, error: ServiceError) -> None:
+        """Record a failure, unless the pointer moved before it: then all is done but tidying."""
+        latest = self.store.latest()
+        if latest is not None and latest.job_id == self.job.job_id:
+            log.error("fault after the commit", job_id=self.job.job_id, problem=error.slug)
+            self._finish("succeeded", latest.number)
+            return
         log.warning("refresh refused", job_id=self.job.job_id, problem=error.slug)
         self._record(status="failed", problem=error.as_fact())
 

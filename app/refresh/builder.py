@@ -20,6 +20,8 @@ from app.settings import Settings
 
 # Answers go before refreshes where there are not cores enough for both.
 _NICENESS = 10
+# A source on a file system that hangs must not hold a thread for ever.
+_LONGEST_DRY_RUN_SECONDS = 600
 _COMMAND = [sys.executable, "-m", "app.refresh"]
 
 
@@ -40,7 +42,7 @@ def build_waiting(settings: Settings) -> Job | None:
     """Do the job that waits, as the only builder of the host; None where none waits."""
     store = Store.at(settings.state)
     tools = Tools.of(settings)
-    with store.lock("build"):
+    with store.lock("builders", shared=True), store.lock("build"):
         job = Jobs(store).start()
         if job is None:
             return None
@@ -55,13 +57,17 @@ def dry_run_aside(settings: Settings, request: Request) -> dict[str, object]:
     Raises:
         ServiceError: the refresh would be refused.
     """
-    done = subprocess.run(  # noqa: S603 - our own interpreter and module
-        [*_COMMAND, "dry-run"],
-        env=_environment(settings),
-        input=orjson.dumps(asdict(request)),
-        stdout=subprocess.PIPE,
-        check=False,
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and module
+            [*_COMMAND, "dry-run"],
+            env=_environment(settings),
+            input=orjson.dumps(asdict(request)),
+            stdout=subprocess.PIPE,
+            check=False,
+            timeout=_LONGEST_DRY_RUN_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RefreshError("The dry run took too long and was ended; nothing changed.") from error
     if done.returncode != 0:
         raise RefreshError("The dry run ended before it was done; nothing changed.")
     report: dict[str, object] = orjson.loads(done.stdout)

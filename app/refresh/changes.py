@@ -1,6 +1,6 @@
 """What a refresh changes for those who read: columns, rows, versions, endpoints."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.dataset import Dataset
@@ -10,11 +10,14 @@ from app.engine import Table
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One dataset as one Generation serves it: what is declared, what it holds, what it offers."""
+    """One dataset as one Generation serves it: what is declared, held, and offered.
+
+    ``endpoints`` gives the path of each endpoint by its name.
+    """
 
     dataset: Dataset
     table: Table
-    endpoints: frozenset[str]
+    endpoints: Mapping[str, str]
 
 
 def sides(
@@ -25,7 +28,7 @@ def sides(
         name: Side(
             dataset,
             tables[name],
-            frozenset(each.endpoint.name for each in offers if each.dataset.name == name),
+            {each.endpoint.name: each.path for each in offers if each.dataset.name == name},
         )
         for name, dataset in datasets.items()
     }
@@ -86,8 +89,15 @@ def _breaking(before: Side | None, after: Side | None) -> list[str]:
     ]
     if before.dataset.keys != after.dataset.keys:
         reasons.append(f"the keys were {_listed(before)} and are {_listed(after)}")
-    gone = sorted(before.endpoints - after.endpoints)
-    return [*reasons, *(f"endpoint {name!r} is no longer offered" for name in gone)]
+    return [*reasons, *_rerouted(before.endpoints, after.endpoints)]
+
+
+def _rerouted(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    for name, path in sorted(old.items()):
+        if name not in new:
+            yield f"endpoint {name!r} is no longer offered"
+        elif new[name] != path:
+            yield f"endpoint {name!r} moved from {path} to {new[name]}"
 
 
 def _listed(side: Side) -> str:

@@ -14,6 +14,7 @@ from app.generation import Store, write_whole
 
 _FINISHED = ("succeeded", "unchanged", "failed")
 _MOST_RECORDS = 1_000
+_MOST_ORPHANS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Jobs:
     def start(self) -> Job | None:
         """Mark the waiting job as running and give it; to be called by the only builder."""
         with self._store.lock("jobs"):
+            self._close_orphans()
             waiting = self.waiting()
             if waiting is None:
                 return None
@@ -160,26 +162,37 @@ class Jobs:
             (self._store.jobs / f"{job_id}.json").unlink(missing_ok=True)
 
     def _settled(self, job: Job) -> Job:
-        """Close the record of a job whose builder died: nobody holds the lock of builders then.
+        """Close the record of a job whose builder died, which the locks tell.
 
-        One that waits has some time for its builder to start.
+        Who runs a job holds the lock ``build``; whoever is going to holds ``builders``, shared.
         """
-        with self._store.lock("build", wait=False) as free, self._store.lock("jobs"):
+        lock = "build" if job.status == "running" else "builders"
+        with self._store.lock(lock, wait=False) as free, self._store.lock("jobs"):
             job = self._read(job.job_id) or job
             if not free or job.finished or (job.status == "triggered" and not _is_late(job)):
                 return job
-            latest = self._store.latest()
-            if latest is not None and latest.job_id == job.job_id:
-                to = {**job.generation, "to": latest.number}
-                job = replace(job, status="succeeded", finished_at=now(), generation=to)
-            else:
-                job = replace(job, status="failed", finished_at=now(), problem=_INTERRUPTED)
-            self.write(job)
-            return job
+            return self._closed(job)
+
+    def _close_orphans(self) -> None:
+        """Close what runs no more; to be called by the only builder."""
+        for job_id in self._ids()[:_MOST_ORPHANS]:
+            job = self._read(job_id)
+            if job is not None and job.status == "running":
+                self._closed(job)
+
+    def _closed(self, job: Job) -> Job:
+        latest = self._store.latest()
+        if latest is not None and latest.job_id == job.job_id:
+            to = {**job.generation, "to": latest.number}
+            job = replace(job, status="succeeded", finished_at=now(), generation=to)
+        else:
+            job = replace(job, status="failed", finished_at=now(), problem=_INTERRUPTED)
+        self.write(job)
+        return job
 
     def _abandoned(self, job: Job) -> bool:
-        """Tell whether a job has waited for long while no builder is at work."""
-        with self._store.lock("build", wait=False) as free:
+        """Tell whether a job has waited for long while no builder is there to do it."""
+        with self._store.lock("builders", wait=False) as free:
             return free and _is_late(job)
 
     def _ids(self) -> list[str]:
@@ -190,7 +203,8 @@ class Jobs:
             return None
         try:
             return Job.from_bytes((self._store.jobs / f"{job_id}.json").read_bytes())
-        except (FileNotFoundError, OSError):
+        except (OSError, ValueError, TypeError, KeyError):
+            # Gone, or of another version of the service.
             return None
 
     def _estimate(self) -> str:
@@ -215,7 +229,8 @@ _INTERRUPTED: Mapping[str, object] = {
 
 def _is_late(job: Job) -> bool:
     waited = datetime.now(UTC) - datetime.fromisoformat(job.requested_at)
-    return waited.total_seconds() > _PATIENCE_SECONDS
+    # Before it was asked for: the clock was set back, and tells nothing.
+    return not 0 <= waited.total_seconds() <= _PATIENCE_SECONDS
 
 
 def now() -> str:

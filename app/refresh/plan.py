@@ -1,7 +1,7 @@
 """Plans a refresh: loads what is new aside, checks all of it, and says what would change."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from app.discovery import Clash, Plugins
@@ -159,12 +159,15 @@ class Planner:
         if names is None:
             return None
         old, new = self._file(before.table), self._file(after.table)
+        if old is None or new is None:
+            return None
         counted = compare_tables(old, new, names, self.place.limits)
-        return {"added": counted.added, "removed": counted.removed, "changed": counted.changed}
+        return None if counted is None else asdict(counted)
 
-    def _file(self, table: Table) -> Path:
+    def _file(self, table: Table) -> Path | None:
         name = f"{table.hash}.duckdb"
-        return next(p for f in (self.place.tables, self.kept) if (p := f / name).exists())
+        places = (folder / name for folder in (self.place.tables, self.kept))
+        return next((path for path in places if path.exists()), None)
 
 
 def refused_offers(registry: Registry, clashes: Sequence[Clash]) -> RegistryError:

@@ -27,11 +27,12 @@ def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Req
         GenerationGoneError: that Generation is not kept.
     """
     jobs = Jobs(store)
-    with store.lock("build", wait=False) as free:
+    with store.lock("builders", shared=True), store.lock("build", wait=False) as free:
         if not free or jobs.waiting() is not None:
             raise RefreshRunningError("A refresh is at work; roll back when it is done.")
         store.tidy()
         latest, wanted = store.latest(), _kept(store, request.generation or 0)
+        changes = _changes(plugins, latest, wanted)
         job = replace(jobs.new(request), status="running", started_at=now())
         jobs.write(job)
         number = latest.number if latest else 0
@@ -45,7 +46,7 @@ def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Req
             status="unchanged" if latest and number == latest.number else "succeeded",
             finished_at=now(),
             generation={"from": latest.number if latest else None, "to": number},
-            datasets=_changes(plugins, latest, wanted),
+            datasets=changes,
         )
         jobs.write(done)
         collect(store, retention)
@@ -70,12 +71,20 @@ def _changes(
     return tuple(
         {
             "name": name,
-            "outcome": "reused" if name in after else "removed",
+            "outcome": _outcome(before.get(name), after.get(name)),
             "rows": after[name].table.rows if name in after else None,
             "changes": {**changes_of(before.get(name), after.get(name)), "by_key": None},
         }
         for name in sorted(before.keys() | after.keys())
     )
+
+
+def _outcome(before: Side | None, after: Side | None) -> str:
+    if after is None:
+        return "removed"
+    if before is None:
+        return "added"
+    return "reused" if before.table.hash == after.table.hash else "loaded"
 
 
 def _sides(plugins: Plugins, manifest: Manifest) -> dict[str, Side]:

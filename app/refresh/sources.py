@@ -20,10 +20,7 @@ _MOST_DEPTH = 32
 _MOST_COMPARED = 2_000
 _LONGEST_PART = 255
 _FILES = "1 to 1,000 regular files below the source, reached without symlinks"
-_PATH = (
-    "a relative path of at most 32 parts, each of 1 to 255 bytes, "
-    "without '..', '.', NUL, or '**' at its end"
-)
+_PATH = "a relative path of at most 32 parts of 1 to 255 bytes, without '..', '.', NUL, '**' last"
 
 
 class SourceChangedError(SourceError):

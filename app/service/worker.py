@@ -56,16 +56,19 @@ class Worker:
         self._queue = Queue(settings.queries_running, settings.queries_waiting)
         self._apps: dict[str, App] = {}
         self._lock = Lock()
+        self._telling = Lock()
 
     def app_for(self, generation: Generation | None) -> App:
         """Give the app of that Generation's shape, built at the first call."""
         shape = "" if generation is None else generation.shape
+        app = self._apps.get(shape)
+        if app is not None:
+            return app
+        # Only who needs this very app waits for it to be built.
         with self._lock:
             if shape not in self._apps:
                 datasets = {} if generation is None else generation.datasets
-                self._apps[shape] = build_app(self.services, datasets)
-                while len(self._apps) > _KEPT_APPS:
-                    del self._apps[next(iter(self._apps))]
+                self._apps = {**self._apps, shape: build_app(self.services, datasets)}
             return self._apps[shape]
 
     def watch(self) -> None:
@@ -74,7 +77,7 @@ class Worker:
         Runs beside the requests until the process ends; without it the requests do it.
         """
         self._mark["watches"] = True
-        mark_worker(self.store, self._mark)
+        self._tell()
         stop = Event()
         watcher = Thread(target=self._watch, args=(stop,), daemon=True)
         watcher.start()
@@ -88,12 +91,16 @@ class Worker:
                 prepared = self.current.prepare()
                 if prepared is not None:
                     self._mark["prepared"] = prepared.number
-                    mark_worker(self.store, self._mark)
+                    self._tell()
                 self.current.pin()
             except NoGenerationError:
                 continue
             except Exception:
                 log.exception("generation not prepared")
+
+    def _tell(self) -> None:
+        with self._telling:
+            mark_worker(self.store, self._mark)
 
     def warm(self) -> None:
         """Open the current Generation before the first request comes.
@@ -115,10 +122,16 @@ class Worker:
 
     def _take(self, generation: Generation) -> None:
         """Forget the Answers of older Generations, and tell what is served now."""
+        newest = list(self._apps)[-_KEPT_APPS:]
+        self._apps = {
+            shape: app
+            for shape, app in self._apps.items()
+            if shape in newest or shape == generation.shape
+        }
         self._mark["dropped"] = self.keeper.drop_older(generation.number)
         self._mark["generation"] = generation.number
         self._mark["prepared"] = max(self._mark["prepared"], generation.number)
-        mark_worker(self.store, self._mark)
+        self._tell()
 
 
 def make_front(settings: Settings, *, watch: bool = False) -> Front:

@@ -397,3 +397,12 @@ def test_a_worker_goes_on_where_its_mark_cannot_be_written(store):
 
 def test_a_table_without_versions_has_no_newest():
     assert Table("abc", 0, 0, ()).newest is None
+
+
+def test_a_mark_of_a_process_whose_id_was_given_again_is_removed(store):
+    mark = {"id": "a", "generation": 1, "prepared": 1, "dropped": 0, "watches": True}
+    mark_worker(store, {**mark, "pid": os.getpid()})
+    path = store.workers / "a.json"
+    path.write_text(path.read_text().replace('"born":"', '"born":"9'))
+    assert worker_marks(store) == []
+    assert not path.exists()

@@ -269,3 +269,15 @@ def test_waiting_for_a_job_ends_with_it_or_with_patience(settings, jobs, builder
     kill(process)
     assert refresher.wait(job_id, 60).status == "failed"
     assert [job.job_id for job in jobs.history()] == [job_id]
+
+
+def test_a_job_that_waits_is_not_closed_while_its_builder_waits_too(jobs, settings):
+    store = Store(settings.state)
+    job, _ = jobs.submit(Request(by="test"))
+    late = replace(job, requested_at="2026-01-01T00:00:00.000Z")
+    jobs.write(late)
+    with store.lock("builders", shared=True):
+        assert jobs.job(job.job_id).status == "triggered"
+        assert jobs.submit(Request(by="other"))[1] is False
+    assert jobs.submit(Request(by="third"))[1] is True
+    assert jobs.job(job.job_id).status == "failed"

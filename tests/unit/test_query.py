@@ -474,3 +474,26 @@ def test_infinity_is_a_number_to_filters_and_sorts(bench, value):
     columns = {"k": [1, 2, 3], "x": [0.0, nan, value]}
     where = [Where("x", "gt" if value > 0 else "lt", 0.0)]
     assert bench.ask(columns, select=["k"], where=where).cells == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("operator", "day", "found"),
+    [
+        ("lte", date(2026, 1, 2), [1, 2, 3]),
+        ("gt", date(2026, 1, 2), [4]),
+        ("lt", date(2026, 1, 2), [1]),
+        ("gte", date(2026, 1, 2), [2, 3, 4]),
+        ("lte", date.max, [1, 2, 3, 4]),
+        ("gt", date.max, []),
+    ],
+)
+def test_a_day_asked_of_timestamps_is_all_of_the_day(bench, operator, day, found):
+    moments = [
+        datetime(2026, 1, 1, 12, tzinfo=UTC),
+        datetime(2026, 1, 2, tzinfo=UTC),
+        datetime(2026, 1, 2, 23, 59, 59, 999999, tzinfo=UTC),
+        datetime(2026, 1, 3, tzinfo=UTC),
+    ]
+    where = [Where("t", operator, day)]
+    rows = bench.ask({"k": [1, 2, 3, 4], "t": moments}, select=["k"], where=where, sort=["k"])
+    assert [cell for (cell,) in rows.cells] == found

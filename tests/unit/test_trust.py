@@ -191,3 +191,34 @@ def test_sorted_and_unsorted_files_make_equal_tables(refresh, registry_file, wri
     job = refresh()
     assert dataset_of(job)["outcome"] == "loaded"
     assert dataset_of(job)["changes"]["by_key"] == {"added": 0, "removed": 0, "changed": 0}
+
+
+def test_a_fault_after_the_commit_makes_no_failure_of_it(
+    refresh, registry_file, settings, write_table
+):
+    refresh()
+    (settings.state / "tables" / "a folder").mkdir()
+    write_table("fact_forecast", forecast_columns("v2"))
+    job = refresh()
+    assert (job.status, Store.at(settings.state).latest().number) == ("succeeded", 2)
+
+
+def test_an_endpoint_that_moves_is_called_breaking(refresh, registry_file):
+    refresh()
+    text = registry_file.read_text()
+    registry_file.write_text(text.replace("summary: {}", "summary: {path: /accuracy}"))
+    assert dataset_of(refresh())["changes"]["breaking"] == [
+        "endpoint 'summary' moved from /forecasts/summary to /accuracy"
+    ]
+
+
+def test_what_the_dead_left_is_gone_after_a_refresh(refresh, registry_file, settings):
+    refresh()
+    left = [settings.state / "jobs" / "job_1_x.json.999999999.part"]
+    left.append(settings.state / "CURRENT.json.999999999.part")
+    for path in left:
+        path.write_bytes(b"")
+    (settings.state / "spill" / "999999999-abc").mkdir()
+    refresh()
+    assert not any(path.exists() for path in left)
+    assert list((settings.state / "spill").iterdir()) == []
