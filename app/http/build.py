@@ -21,6 +21,7 @@ from app.http.docs import docs_blueprint
 from app.http.documents import METADATA, PROBLEM, refused_response
 from app.http.endpoints import endpoint_blueprint
 from app.http.health import Health, health_blueprint
+from app.http.metrics import metrics_blueprint
 from app.http.problems import problem_bytes, refusal_of
 from app.http.refresh import RefreshSchema, refresh_blueprint
 from app.http.visit import visit_of
@@ -108,6 +109,7 @@ def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
     app.before_request(_tell_route)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
+    app.register_blueprint(metrics_blueprint(services.refresher))
     app.register_blueprint(docs_blueprint(lambda: document_of(app), list(datasets)))
     return app
 
