@@ -16,7 +16,7 @@ from app.refresh.steps import Step
 from app.registry import Registry
 
 # Sources beyond this have all threads and all memory to themselves, one after the other.
-_LARGE_BYTES = 64 * 1024 * 1024
+_LARGE_BYTES = 16 * 1024 * 1024
 
 Progress = Callable[[int], None]
 
