@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -286,10 +286,11 @@ def server(settings: Settings, tmp_path: Path) -> Iterator[StartServer]:
     """Starts ``python -m app serve`` on a free port; stopped after the test."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(workers: int = 2, arguments: Sequence[str] = ()) -> Server:
+    def start(workers: int = 2, arguments: Sequence[str] = (), **others: Any) -> Server:
         port = free_port()
         log = tmp_path / f"server-{port}.log"
-        environment = {**os.environ, **settings.environment(), "ASSAY_PORT": str(port)}
+        told = replace(settings, port=port, **others).environment()
+        environment = {**os.environ, **told}
         command = [sys.executable, "-m", "app", "serve", "--workers", str(workers), *arguments]
         with log.open("wb") as output:
             process = subprocess.Popen(

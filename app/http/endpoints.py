@@ -39,6 +39,17 @@ def endpoint_blueprint(offer: Offer, answering: Answering, plugins: Plugins) -> 
             # The plugin gave something that has no JSON form.
             raise _failure(offer, plugins, error) from error
 
+    documented = blueprint.doc(**_document(offer, table))(view)
+    rule = _PLACE.sub(r"<text:\1>", offer.path)
+    blueprint.add_url_rule(
+        rule, endpoint.name, documented, parameters=table.documented_path(), tags=[dataset.name]
+    )
+    return blueprint
+
+
+def _document(offer: Offer, table: ParameterTable) -> dict[str, object]:
+    """Give the OpenAPI operation of one offer."""
+    endpoint, dataset = offer.endpoint, offer.dataset
     document = {
         "operationId": f"{endpoint.name}_{dataset.name}",
         "summary": endpoint.summary,
@@ -46,14 +57,9 @@ def endpoint_blueprint(offer: Offer, answering: Answering, plugins: Plugins) -> 
         "tags": [dataset.name],
         "parameters": table.documented_query(),
         "responses": data_responses(answer_schema(endpoint.returns, dataset)),
-        **({"deprecated": True} if dataset.status == "deprecated" else {}),
+        "deprecated": dataset.status == "deprecated",
     }
-    documented = blueprint.doc(**{key: value for key, value in document.items() if value})(view)
-    rule = _PLACE.sub(r"<text:\1>", offer.path)
-    blueprint.add_url_rule(
-        rule, endpoint.name, documented, parameters=table.documented_path(), tags=[dataset.name]
-    )
-    return blueprint
+    return {key: value for key, value in document.items() if value}
 
 
 def _answered(offer: Offer, plugins: Plugins, given: tuple[Generation, dict[str, object]]) -> Body:

@@ -58,24 +58,31 @@ class RefreshSchema(ma.Schema):
 def refresh_blueprint(refresher: Refresher) -> Blueprint:
     """Give the routes of the refresh: trigger, one job, history."""
     blueprint = Blueprint("refresh", __name__, url_prefix="/api/v1/data")
+    _add_trigger(blueprint, refresher)
+    _add_records(blueprint, refresher)
+    return blueprint
+
+
+def _add_trigger(blueprint: Blueprint, refresher: Refresher) -> None:
     waiting = BoundedSemaphore(_MOST_WAITING)
 
     @blueprint.route("/refresh", methods=["POST"], tags=["refresh"])
     @blueprint.doc(**TRIGGER)
     def trigger() -> Response:
         """Trigger a refresh: read the registry and the sources again, and serve what they hold."""
-        visit = visit_of(request)
-        visit.caller.require("refresh")
-        asked, by = _asked(), visit.caller.key_id or ""
-        if asked.get("generation") is not None:
-            return _triggered(refresher.roll_back(asked["generation"], by), refresher)
-        datasets = tuple(asked.get("datasets", ()))
-        call = Request(asked.get("source"), datasets, asked.get("force", False), by)
+        caller = visit_of(request).caller
+        caller.require("refresh")
+        asked = _asked()
+        call = _call(asked, caller.key_id or "")
+        if call.generation is not None:
+            return _triggered(refresher.roll_back(call.generation, call.by), refresher)
         if asked.get("dry_run"):
             return _json(refresher.dry_run(call))
         job = refresher.trigger(call)
         return _triggered(_waited(refresher, job, waiting), refresher)
 
+
+def _add_records(blueprint: Blueprint, refresher: Refresher) -> None:
     @blueprint.route("/refresh", methods=["GET"], tags=["refresh"])
     @blueprint.doc(**job_document("refresh_history", HISTORY, 401, 403))
     def history() -> Response:
@@ -92,7 +99,15 @@ def refresh_blueprint(refresher: Refresher) -> Blueprint:
         visit_of(request).caller.require("refresh")
         return _json(job_view(refresher.jobs.job(job_id), refresher.worker_marks()))
 
-    return blueprint
+
+def _call(asked: Mapping[str, Any], by: str) -> Request:
+    return Request(
+        source=asked.get("source"),
+        datasets=tuple(asked.get("datasets", ())),
+        force=asked.get("force", False),
+        by=by,
+        generation=asked.get("generation"),
+    )
 
 
 def _asked() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The bars of a refresh that can be trusted: short here, in full length with ``--soak``."""
 
 import json
+import os
 import random
 import signal
 import sys
@@ -10,8 +11,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
+from itertools import pairwise
 
 import psutil
+import pyarrow as pa
 import pytest
 
 from app.dataset import Source
@@ -156,34 +159,76 @@ def judge(storm, refreshers, settings, killing):
     made += [Refreshed(float("inf"), n, mark) for n, mark in marks.items() if n not in known]
     took = [each.ended - each.started for each in storm.reads]
     cut = len(storm.failures) / max(1, len(storm.reads))
+    ended = sorted(each.ended for each in storm.reads)
+    silence = max(later - sooner for sooner, later in pairwise(ended))
     sys.stdout.write(
         f"\n{len(storm.reads)} reads, p50 {1000 * percentile(took, 0.5):.0f} ms, p99"
         f" {1000 * percentile(took, 0.99):.0f} ms; {len(done)} calls answered with success of"
         f" {len(refreshers.answered)}, {len(marks)} commits; faults"
         f" {check(storm.reads, made).counts()},"
-        f" statuses {dict(storm.statuses)}, cut connections {cut:.2%}\n"
+        f" statuses {dict(storm.statuses)}, cut connections {cut:.2%},"
+        f" longest silence {silence:.2f} s\n"
     )
     assert check(storm.reads, made).counts() == NO_FAULTS
     assert {status for status in storm.statuses if status >= 500} == set()
     assert cut <= (0.03 if killing else 0)
+    assert silence <= 2
     assert len(done) > 10
 
 
-@pytest.mark.usefixtures("registry_file")
-def test_many_refreshes_leave_nothing_behind(server, admin, write_table, settings, soak):
-    write_marked(write_table, 1000)
-    running = server(workers=1)
+WIDE = """
+  wide:
+    source: gold
+    path: wide.parquet
+    keys: [k]
+    lineage:
+      dataset_id: {value: run}
+      model_version: {value: none}
+      generated_at: {value: 2026-01-01T00:00:00Z}
+"""
+WIDTH = 32
+
+
+def write_wide(write_table, rows):
+    """Write new numbers that nothing can compress: ``rows`` times 256 bytes."""
+    numbers = {
+        f"c{n}": pa.Array.from_buffers(pa.int64(), rows, [None, pa.py_buffer(os.urandom(8 * rows))])
+        for n in range(WIDTH)
+    }
+    write_table("wide", {"k": pa.array(range(rows)), **numbers}, compression="none")
+
+
+def test_many_refreshes_leave_nothing_behind(
+    server, admin, write_table, settings, registry_file, soak
+):
+    registry_file.write_text(registry_file.read_text() + WIDE)
+    rows, times = (400_000, 200) if soak else (4_000, 20)
+    write_wide(write_table, rows)
+    running = server(workers=1, keep_seconds=0)
     port = int(running.url.rpartition(":")[2])
     (worker,) = [p for p in psutil.Process(running.process.pid).children() if is_worker(p)]
     seen = []
-    for marker in range(1001, 1201 if soak else 1021):
-        refresh_once(port, admin, write_table, marker)
+    for _ in range(times):
+        write_wide(write_table, rows)
+        assert refreshed(port, admin)["status"] == "succeeded"
         seen.append((worker.memory_full_info().pss, worker.num_fds(), worker.num_threads()))
     tenth, last = seen[9], seen[-1]
-    sys.stdout.write(f"\n(PSS, descriptors, threads): 10th {tenth}, {len(seen)}th {last}\n")
+    bytes_kept = sum(path.stat().st_size for path in (settings.state / "tables").iterdir())
+    sys.stdout.write(
+        f"\n(PSS, descriptors, threads): 10th {tenth}, {times}th {last};"
+        f" {bytes_kept / 1e6:.0f} MB of tables kept\n"
+    )
     assert last[0] <= 1.10 * tenth[0]
     assert last[1] <= tenth[1] + 3
     assert last[2] <= tenth[2] + 2
+    assert bytes_kept < 6.5 * rows * 8 * (WIDTH + 1) + 20e6
+
+
+def refreshed(port, admin):
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        headers = {**admin, "Prefer": "wait=50"}
+        connection.request("POST", "/api/v1/data/refresh", headers=headers)
+        return json.loads(connection.getresponse().read())
 
 
 BROKEN = [
