@@ -27,7 +27,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         engine_memory=GIB,
         loader_memory=2 * GIB,
         queries_running=4,
-        queries_waiting=16,
+        queries_waiting=60,
         keep_generations=5,
         keep_seconds=600,
         keep_bytes=20 * GIB,
