@@ -1,7 +1,8 @@
 """A dashboard asks: the contract of its routes, through the whole service."""
 
 import re
-from datetime import date
+import time
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -451,3 +452,23 @@ def test_a_deprecated_dataset_says_so(client, registry_file, refresh):
     assert "Deprecation" not in client.get("/api/v1/items").headers
     path = client.get("/openapi.json").json["paths"]["/api/v1/inventory/{id}"]
     assert path["get"]["deprecated"] is True
+
+
+def test_a_kept_answer_does_not_hide_that_its_dataset_has_become_late(
+    client, registry_file, refresh, write_table
+):
+    ages = "    time: date\n    freshness: {warn_after: {count: 1, period: minute}}\n"
+    registry_file.write_text(REGISTRY.replace("    time: date\n", ages, 1))
+    made = datetime.now(UTC) - timedelta(seconds=53)
+    columns = forecast_rows(("A", 1, 1.0, 1.0), generated_at=pa.array([made], UTC_TIME))
+    write_table("fact_forecast", columns)
+    refresh()
+    first = series(client)
+    assert first.json["metadata"]["freshness"] == "fresh"
+    time.sleep(max(0.0, 60.2 - (datetime.now(UTC) - made).total_seconds()))
+    later = client.get(
+        "/api/v1/items/A/timeseries?start=2026-01-01&end=2026-01-10",
+        headers={"If-None-Match": first.headers["ETag"]},
+    )
+    assert later.status_code == 200
+    assert later.json["metadata"]["freshness"] == "warn"
