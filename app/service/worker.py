@@ -66,10 +66,12 @@ class Worker:
             return app
         # Only who needs this very app waits for it to be built.
         with self._lock:
-            if shape not in self._apps:
+            app = self._apps.get(shape)
+            if app is None:
                 datasets = {} if generation is None else generation.datasets
-                self._apps = {**self._apps, shape: build_app(self.services, datasets)}
-            return self._apps[shape]
+                app = build_app(self.services, datasets)
+                self._apps = {**self._apps, shape: app}
+            return app
 
     def watch(self) -> None:
         """Get ready for each Generation that is announced, and take each that is committed.
@@ -122,12 +124,11 @@ class Worker:
 
     def _take(self, generation: Generation) -> None:
         """Forget the Answers of older Generations, and tell what is served now."""
-        newest = list(self._apps)[-_KEPT_APPS:]
-        self._apps = {
-            shape: app
-            for shape, app in self._apps.items()
-            if shape in newest or shape == generation.shape
-        }
+        # Where an app is just being built, old ones are forgotten the next time.
+        if self._lock.acquire(blocking=False):
+            kept = {*list(self._apps)[-_KEPT_APPS:], generation.shape}
+            self._apps = {shape: app for shape, app in self._apps.items() if shape in kept}
+            self._lock.release()
         self._mark["dropped"] = self.keeper.drop_older(generation.number)
         self._mark["generation"] = generation.number
         self._mark["prepared"] = max(self._mark["prepared"], generation.number)
