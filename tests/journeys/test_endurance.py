@@ -212,15 +212,18 @@ def test_many_refreshes_leave_nothing_behind(
         write_wide(write_table, rows)
         assert refreshed(port, admin)["status"] == "succeeded"
         seen.append((worker.memory_full_info().pss, worker.num_fds(), worker.num_threads()))
-    tenth, last = seen[9], seen[-1]
+    # A Generation that is about to be let go comes and goes between two looks, so none is judged
+    # alone: what leaks, grows past the most of the beginning and does not come back.
+    most = [max(each) for each in zip(*seen[:10], strict=True)]
+    least = [min(each) for each in zip(*seen[-5:], strict=True)]
     bytes_kept = sum(path.stat().st_size for path in (settings.state / "tables").iterdir())
     sys.stdout.write(
-        f"\n(PSS, descriptors, threads): 10th {tenth}, {times}th {last};"
+        f"\n(PSS, descriptors, threads): most of 10 {most}, least of the last 5 of {times} {least};"
         f" {bytes_kept / 1e6:.0f} MB of tables kept\n"
     )
-    assert last[0] <= 1.10 * tenth[0]
-    assert last[1] <= tenth[1] + 3
-    assert last[2] <= tenth[2] + 2
+    assert least[0] <= 1.10 * most[0]
+    assert least[1] <= most[1] + 3
+    assert least[2] <= most[2] + 2
     assert bytes_kept < 6.5 * rows * 8 * (WIDTH + 1) + 20e6
 
 
