@@ -22,12 +22,13 @@ from werkzeug.test import Client
 
 from app.access import keep_key, new_key
 from app.dataset import Constant, Dataset, Lineage
-from app.engine import DuckEngine, EngineLimits, Loading, Queue, Table, load_table
+from app.engine import DuckEngine, EngineLimits, Loading, Queue, load_table
 from app.generation import Store
 from app.query import Query, Rows, compile_query
 from app.refresh import Job, Jobs, Request, build_waiting
 from app.service import make_front
 from app.settings import Settings, read_settings
+from app.table import Table
 
 ROOT = Path(__file__).parent.parent
 FIRST_DAY = date(2026, 1, 1)

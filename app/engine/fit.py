@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from app.dataset import Column, Dataset
-from app.engine.table import Finding
+from app.table import Finding
 
 _FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(

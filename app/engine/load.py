@@ -14,11 +14,11 @@ from app.dataset import Dataset
 from app.engine.duck import EngineLimits, connect
 from app.engine.fit import Fitted, files_alike, fit_columns, names_apart
 from app.engine.sql import quoted_name, quoted_text
-from app.engine.table import Fact, Finding, Table
 from app.engine.verify import Verifier
 from app.engine.warn import late_or_early, slow_to_load
 from app.errors import NoRoomError, SourceError, TableError
 from app.query import TABLE
+from app.table import Fact, Finding, Table
 
 # Raised by one whenever the same source and declaration would make another Table file.
 LOADER_VERSION = 1

@@ -11,8 +11,8 @@ import duckdb
 from app.dataset import Column, Constant, Dataset
 from app.engine.fit import Fitted
 from app.engine.sql import quoted_name, quoted_text
-from app.engine.table import Fact, Finding, TableColumn
 from app.formats import plain
+from app.table import Fact, Finding, TableColumn
 
 _EXAMPLES = 5
 _ORDERED = {"integer", "number", "decimal", "string", "boolean", "date", "time", "timestamp"}

@@ -8,7 +8,7 @@ import duckdb
 
 from app.dataset import moment
 from app.engine.sql import quoted_text
-from app.engine.table import Fact, Finding
+from app.table import Fact, Finding
 
 _MANY_FILES = 100
 _MANY_GROUPS = 16

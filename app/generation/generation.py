@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.dataset import Dataset
-from app.engine import DuckEngine, EngineLimits, Queue, Table
+from app.engine import DuckEngine, EngineLimits, Queue
 from app.generation.manifest import Fact, Manifest
 from app.generation.store import Store
 from app.query import Query, Rows, compile_query
 from app.registry import Registry, registry_from_document
+from app.table import Table
 
 
 @dataclass(frozen=True, slots=True)

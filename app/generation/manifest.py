@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.dataset import moment
-from app.engine import Table
+from app.table import Table
 
 Fact = Mapping[str, object]
 

@@ -7,7 +7,6 @@ from flask_smorest import Blueprint
 
 from app.dataset import Dataset
 from app.discovery import Offer
-from app.engine import Table
 from app.errors import NotFoundError
 from app.generation import Generation
 from app.http.answering import Answering, Body, metadata
@@ -15,6 +14,7 @@ from app.http.documents import data_responses
 from app.http.parameters import ParameterTable, canonical, query_pairs
 from app.query import Stamp
 from app.registry import nearest
+from app.table import Table
 
 _NONE = ParameterTable((), "", None)
 _FILE = ("path", "sha256", "bytes")

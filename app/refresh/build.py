@@ -8,7 +8,6 @@ from time import monotonic
 
 import structlog
 
-from app.engine import Table
 from app.errors import RefreshError, ServiceError
 from app.generation import Manifest, Retention, Store, collect, commit, state_refusal
 from app.refresh.job import Job, Jobs, now
@@ -17,6 +16,7 @@ from app.refresh.plan import Plan, Planner
 from app.refresh.steps import decide_steps
 from app.refresh.tools import Tools
 from app.registry import Registry, read_registry
+from app.table import Table
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.dataset import Dataset
 from app.discovery import Offer
-from app.engine import Table
+from app.table import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from app.engine import Table
 from app.errors import BusyError, ServiceError
 from app.generation import Store, completed_datasets
 from app.refresh.job import Request
@@ -14,6 +13,7 @@ from app.refresh.plan import Plan, Planner, refused_offers
 from app.refresh.steps import Step, decide_steps
 from app.refresh.tools import Tools
 from app.registry import Registry, read_registry
+from app.table import Table
 
 
 def dry_run(store: Store, tools: Tools, request: Request) -> dict[str, object]:

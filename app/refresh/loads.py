@@ -8,12 +8,13 @@ from pathlib import Path
 from time import monotonic
 
 from app.dataset import Dataset
-from app.engine import EngineLimits, Loading, Table, load_table
+from app.engine import EngineLimits, Loading, load_table
 from app.errors import ServiceError
 from app.refresh.copying import copy_files
 from app.refresh.sources import find_files
 from app.refresh.steps import Step
 from app.registry import Registry
+from app.table import Table
 
 # Sources beyond this have all threads and all memory to themselves, one after the other.
 _LARGE_BYTES = 16 * 1024 * 1024

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from app.discovery import Clash, Plugins
-from app.engine import Finding, Table, compare_tables
+from app.engine import compare_tables
 from app.errors import RegistryError, ServiceError, SourceError, TableError
 from app.generation import Manifest, completed_datasets
 from app.refresh.changes import Side, changes_of, shared_names, sides
@@ -13,6 +13,7 @@ from app.refresh.job import now
 from app.refresh.loads import Loaded, Place, load_steps
 from app.refresh.steps import Step
 from app.registry import Registry, registry_from_document
+from app.table import Finding, Table
 
 Fact = Mapping[str, object]
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.dataset import Dataset
-from app.engine import Table, table_hash
+from app.engine import table_hash
 from app.errors import SourceError
 from app.refresh.job import Request
 from app.refresh.sources import SourceFile, find_files
 from app.registry import Registry
+from app.table import Table
 
 
 @dataclass(frozen=True, slots=True)

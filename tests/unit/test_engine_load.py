@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.dataset import Column, Constant, Lineage
-from app.engine import EngineLimits, Table, load_table, table_hash
+from app.engine import EngineLimits, load_table, table_hash
 from app.errors import NoRoomError, SourceError, TableError
+from app.table import Table
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 STAMP = pa.timestamp("us", tz="UTC")

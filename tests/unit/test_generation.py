@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.dataset import Freshness
-from app.engine import Queue, Table
+from app.engine import Queue
 from app.errors import NoGenerationError
 from app.generation import (
     CurrentGeneration,
@@ -28,6 +28,7 @@ from app.generation import (
 )
 from app.generation import commit as move_to
 from app.query import Query
+from app.table import Table
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 1, 2, 12, 0, 0, 5, tzinfo=UTC)

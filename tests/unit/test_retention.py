@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.engine import Table
 from app.generation import Manifest, Retention, Store, collect
 from app.generation import commit as move_to
+from app.table import Table
 
 NEVER = Retention(generations=1, seconds=0, bytes=2**40)
 HOUR = 3_600
