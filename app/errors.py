@@ -57,6 +57,12 @@ class MalformedRequestError(ServiceError):
     slug, title, status = "malformed-request", "Request not well formed", 400
 
 
+class FigureOutOfRangeError(ServiceError):
+    """A figure that was asked for is greater than any number that can be answered."""
+
+    slug, title, status = "figure-out-of-range", "Figure out of range", 400
+
+
 class ConflictingCredentialsError(ServiceError):
     """Two different credentials came with one request."""
 
@@ -132,6 +138,16 @@ class UnsupportedMediaTypeError(ServiceError):
     slug, title, status = "unsupported-media-type", "Media type not supported", 415
 
 
+class RangeNotSatisfiableError(ServiceError):
+    """The range of bytes that was asked for begins beyond the end."""
+
+    slug, title, status = "range-not-satisfiable", "Range not satisfiable", 416
+
+    def __init__(self, detail: str, *, length: int = 0, **facts: object) -> None:
+        headers = {"Content-Range": f"bytes */{length}"}
+        super().__init__(detail, headers=headers, length=length, **facts)
+
+
 class InvalidBodyError(ServiceError):
     """The body is JSON but does not fit."""
 
@@ -201,7 +217,22 @@ class StateError(ServiceError):
         super().__init__(detail, headers={"Retry-After": "30"}, **facts)
 
 
+class ExportTooSlowError(ServiceError):
+    """An export takes longer than one may."""
+
+    slug, title, status = "export-too-slow", "Export takes too long", 503
+
+    def __init__(self, detail: str, **facts: object) -> None:
+        super().__init__(detail, headers={"Retry-After": "60"}, **facts)
+
+
+class ExportTooLargeError(ServiceError):
+    """An export is larger than the room for all of them."""
+
+    slug, title, status = "export-too-large", "Export too large", 507
+
+
 class NoRoomError(ServiceError):
-    """The state directory has no room for the tables of this refresh."""
+    """The state directory has no room for what is to be written."""
 
     slug, title, status = "no-room", "No room", 507

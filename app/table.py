@@ -105,3 +105,6 @@ class Table:
         for name in ("versions", "files", "findings"):
             given[name] = tuple(given[name])
         return cls(columns=columns, **given)
+
+
+NO_TABLE = Table("", 0, 0, ())

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from app import __version__
+
+Outcome = Literal["kept", "made"]
+KEPT: Outcome = "kept"
+MADE: Outcome = "made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,11 @@ class Identity:
         parts = (self.generation, self.route, self.query, self.format, self.freshness, __version__)
         return "\n".join(map(str, parts))
 
+    @property
+    def file(self) -> str:
+        """Name the file of a spooled Answer; the Generation comes first."""
+        return f"{self.generation}-{blake2b(self.text.encode(), digest_size=16).hexdigest()}"
+
     def etag(self, key: bytes) -> str:
         """Give the ETag: a keyed hash, so that nobody can guess another's.
 
@@ -41,11 +50,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Finished bytes; ``told`` is what the request's log line repeats."""
+    """Finished bytes; ``told`` is what the request's log line repeats.
+
+    One that is ``spooled`` says only that: the rest is in a file of the same identity.
+    """
 
     body: bytes
     headers: Mapping[str, str]
     told: Mapping[str, object] = field(default_factory=dict)
+    spooled: bool = False
 
     def as_bytes(self) -> bytes:
         """Write it for a cache: a line of JSON, then the body as it is."""
@@ -57,4 +70,4 @@ class Answer:
         """Read it from a cache."""
         head, _, body = content.partition(b"\n")
         given: dict[str, Any] = orjson.loads(head)
-        return cls(body, given["headers"], given["told"])
+        return cls(body, **given)

@@ -4,14 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Literal
 
-from app.answers.answer import Answer, Identity
+from app.answers.answer import KEPT, MADE, Answer, Identity, Outcome
 from app.answers.memory import MemoryCache
 
 _PROBE = "probe"
-
-Outcome = Literal["kept", "made"]
 
 
 @dataclass(slots=True)
@@ -42,17 +39,17 @@ class Keeper:
         key = identity.text
         kept = self._cache.get(key)
         if kept is not None:
-            return Answer.from_bytes(kept), "kept"
+            return Answer.from_bytes(kept), KEPT
         with self._flight(key) as flight:
             if flight.made is not None:
                 # Made while this caller waited; it may be too large to be kept.
-                return flight.made, "kept"
+                return flight.made, KEPT
             kept = self._cache.get(key)
             if kept is not None:
-                return Answer.from_bytes(kept), "kept"
+                return Answer.from_bytes(kept), KEPT
             flight.made = make()
             self._cache.set(key, flight.made.as_bytes(), timeout=seconds)
-            return flight.made, "made"
+            return flight.made, MADE
 
     def kept(self, identity: Identity) -> Answer | None:
         """Give the Answer if it is kept; makes nothing."""

@@ -1,14 +1,13 @@
-"""Counts what changed between two Tables of one dataset, row by row. Runs beside the loader."""
+"""Puts two Table files against each other, in an instance that holds nothing else."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from app.engine.duck import EngineLimits, connect
-from app.engine.sql import quoted_name, quoted_text
-from app.query import TABLE
+from app.engine.duck import DuckEngine, EngineLimits
+from app.engine.queue import Queue
+from app.query import SIDES, Compared, Comparison, compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,39 +19,35 @@ class RowChanges:
     changed: int
 
 
+def compare_engines(comparison: Comparison, engines: tuple[DuckEngine, DuckEngine]) -> Compared:
+    """Run a Comparison whose ``a`` is asked of the first engine and ``b`` of the second.
+
+    Raises:
+        FileNotFoundError: a Table file is gone.
+        BusyError: too many questions are being worked on.
+    """
+    name, one = comparison.b.dataset.name, engines[1]
+    a, b = (engine.tables[name] for engine in engines)
+    return _compared(comparison, (a, b), one.limits, one.queue)
+
+
 def compare_tables(
-    before: Path, after: Path, names: tuple[Sequence[str], Sequence[str]], limits: EngineLimits
+    comparison: Comparison, files: tuple[Path, Path], limits: EngineLimits
 ) -> RowChanges | None:
-    """Compare two Table files; ``names`` are their keys and the other columns they share.
+    """Count what changed between two Table files; runs beside the loader.
 
     It only informs: where the engine cannot, for lack of room or memory, it gives None.
     """
     try:
-        return _compared(before, after, names, limits)
+        found = _compared(comparison, files, limits, Queue(running=1, waiting=0))
     except duckdb.Error:
         return None
+    return RowChanges(found.only_b, found.only_a, found.different)
 
 
 def _compared(
-    before: Path, after: Path, names: tuple[Sequence[str], Sequence[str]], limits: EngineLimits
-) -> RowChanges:
-    keys, others = names
-    connection = connect(limits)
-    try:
-        for path, catalog in ((before, "before"), (after, "after")):
-            connection.execute(f"ATTACH {quoted_text(str(path))} AS {catalog}_ (READ_ONLY)")
-        differs = " OR ".join(
-            f"b.{quoted_name(name)} IS DISTINCT FROM a.{quoted_name(name)}" for name in others
-        )
-        first = quoted_name(keys[0])
-        both = f"b.{first} IS NOT NULL AND a.{first} IS NOT NULL"
-        (added, removed, changed) = connection.execute(
-            f"SELECT count(*) FILTER (WHERE b.{first} IS NULL),"
-            f" count(*) FILTER (WHERE a.{first} IS NULL),"
-            f" count(*) FILTER (WHERE {both} AND ({differs or 'false'}))"
-            f" FROM before_.main.{TABLE} b FULL JOIN after_.main.{TABLE} a"
-            f" USING ({', '.join(map(quoted_name, keys))})"
-        ).fetchall()[0]
-    finally:
-        connection.close()
-    return RowChanges(added, removed, changed)
+    comparison: Comparison, files: tuple[Path, Path], limits: EngineLimits, queue: Queue
+) -> Compared:
+    # What a Generation has open is shut: nothing can be attached to it.
+    engine = DuckEngine(dict(zip(SIDES, files, strict=True)), limits, queue)
+    return compare(comparison, engine.run)

@@ -2,16 +2,19 @@
 
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
 import duckdb
 
-from app.engine.cells import read_cells
+from app.engine.cells import column_reader, read_cells
 from app.engine.queue import Queue
 from app.engine.sql import quoted_name, quoted_text
+from app.engine.stream import refusals, stream
+from app.formats import Batches
 from app.query import NO_STAMP, Rows, Stamp, Statement, catalog_of
 
 _SHUT = (
@@ -52,6 +55,8 @@ def connect(limits: EngineLimits) -> duckdb.DuckDBPyConnection:
 class DuckEngine:
     """The Tables of one Generation; safe to use from many threads.
 
+    ``tables`` gives the file of each by its dataset.
+
     It is never closed: dropping the last reference is safe while cursors run, ``close()``
     is not. Files that are unlinked meanwhile stay readable.
 
@@ -60,7 +65,7 @@ class DuckEngine:
     """
 
     def __init__(self, tables: Mapping[str, Path], limits: EngineLimits, queue: Queue) -> None:
-        self._queue = queue
+        self.tables, self.limits, self.queue = tables, limits, queue
         self._connection = connect(limits)
         for name, path in tables.items():
             where, catalog = quoted_text(str(path)), quoted_name(catalog_of(name))
@@ -84,16 +89,33 @@ class DuckEngine:
 
         Raises:
             BusyError: too many questions are being worked on.
+            FigureOutOfRangeError: no number can hold a figure.
+            NoRoomError: there is not enough memory, nor room to spill to.
         """
         # A DuckDB connection serves one thread at a time; a cursor is its own connection.
-        with self._queue.turn(), self._connection.cursor() as cursor:
+        with self.queue.turn(), self._connection.cursor() as cursor, refusals():
             cursor.execute(statement.sql, statement.values)
             kinds = [each[1] for each in cursor.description]
             cells = cursor.fetchall()
+        more = statement.limit is not None and len(cells) > statement.limit
+        cells = cells[: statement.limit]
         width = len(statement.columns)
-        stamp = _figures_stamp if statement.figures else _rows_stamp
-        read = read_cells(kinds[:width], [row[:width] for row in cells])
-        return Rows(statement.columns, read, stamp([row[width:] for row in cells]))
+        readers = [column_reader(*each) for each in zip(statement.columns, kinds, strict=False)]
+        read = read_cells(readers, [row[:width] for row in cells])
+        stamp = NO_STAMP if statement.figures else _rows_stamp([row[width:] for row in cells])
+        return Rows(statement.columns, read, stamp, more)
+
+    @contextmanager
+    def stream(self, statement: Statement, seconds: float) -> Iterator[Batches]:
+        """Give a whole result in batches, within so many seconds; it takes no turn.
+
+        Raises:
+            ExportTooSlowError: the block takes longer.
+            FigureOutOfRangeError: no number can hold a figure.
+            NoRoomError: there is not enough memory, nor room to spill to.
+        """
+        with self._connection.cursor() as cursor, stream(cursor, statement, seconds) as batches:
+            yield batches
 
 
 def _rows_stamp(lineage: Sequence[tuple[object, ...]]) -> Stamp:
@@ -103,13 +125,3 @@ def _rows_stamp(lineage: Sequence[tuple[object, ...]]) -> Stamp:
     dataset_id, model_version, generated_at = max(lineage, key=itemgetter(2, 1, 0))
     versions = {row[1] for row in lineage}
     return Stamp.of((generated_at, model_version, dataset_id), versions)
-
-
-def _figures_stamp(lineage: Sequence[tuple[object, ...]]) -> Stamp:
-    """Make the Stamp of figures that end in the newest lineage and all model versions."""
-    stamp = NO_STAMP
-    for newest, versions in lineage:
-        if newest is not None:
-            values = newest.values() if isinstance(newest, dict) else newest
-            stamp = stamp.joined(Stamp.of(tuple(values), versions or ()))  # type: ignore[arg-type]
-    return stamp

@@ -29,6 +29,7 @@ _FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(("list", "array"), "list"),
     **{name: name for name in ("decimal", "boolean", "date", "struct", "map")},
     "blob": "binary",
+    "interval": "duration",
     "null": "integer",
 }
 # The engine's types that a Table holds as another: zones are settled, codes become text.

@@ -91,7 +91,8 @@ def load_table(loading: Loading, tables: Path, limits: EngineLimits) -> Table:
         NoRoomError: the disk, or the room to spill to, is full.
     """
     target = tables / f"{loading.hash}.duckdb"
-    unfinished = tables / f"{loading.hash}.unfinished"
+    # Two datasets may be one table, and are loaded side by side.
+    unfinished = tables / f"{loading.hash}.{loading.dataset.name}.unfinished"
     unfinished.unlink(missing_ok=True)
     try:
         table = _loaded(loading, unfinished, limits)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import BoundedSemaphore
 
 from app.errors import BusyError
@@ -34,3 +35,12 @@ class Queue:
                 self._running.release()
         finally:
             self._admitted.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """The queues of a worker, and how long an export may take when its turn has come."""
+
+    questions: Queue
+    exports: Queue
+    export_seconds: float

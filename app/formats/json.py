@@ -8,10 +8,12 @@ from typing import Any
 
 import orjson
 
-from app.query import JsonText, Rows, WideInteger
+from app.query import JsonText, NanoTime, Rows, WideInteger
 
 JSON = "application/json"
 
+# Beyond it a reader that knows floats only would change an integer.
+EXACT_INTEGER = 2**53
 _OPTIONS = (
     orjson.OPT_NAIVE_UTC
     | orjson.OPT_UTC_Z
@@ -21,13 +23,27 @@ _OPTIONS = (
 )
 
 
-def json_bytes(body: object) -> bytes:
+def json_bytes(body: object, *, wide_as_text: bool = False) -> bytes:
     """Write a body: mappings, sequences, Rows, and every value that a Table can hold.
 
     NaN and infinities are null, timestamps are UTC with ``Z``, decimals are text with their
-    full scale, bytes are base64, durations are ISO 8601.
+    full scale, bytes are base64, durations are ISO 8601. With ``wide_as_text`` an integer
+    beyond 2**53 is text too.
     """
+    if wide_as_text:
+        body = _narrowed(body)
     return orjson.dumps(body, default=_shown, option=_OPTIONS)
+
+
+def _narrowed(value: object) -> object:
+    """Give the value with every integer in it that floats cannot hold as text."""
+    if isinstance(value, int):
+        return str(int(value)) if abs(value) > EXACT_INTEGER else value
+    if isinstance(value, Mapping):
+        return {name: _narrowed(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple, Rows)):
+        return [_narrowed(each) for each in value]
+    return value
 
 
 def plain(value: object) -> object:
@@ -57,6 +73,7 @@ def _base64(value: bytes) -> str:
 _SHOWN: Mapping[type, Callable[[Any], object]] = {
     Rows: list,
     JsonText: lambda value: orjson.Fragment(str(value)),
+    NanoTime: str,
     WideInteger: lambda value: orjson.Fragment(str(int(value))),
     Decimal: lambda value: format(value, "f"),
     bytes: _base64,

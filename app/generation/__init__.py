@@ -3,6 +3,7 @@
 from app.generation.commit import commit
 from app.generation.current import CurrentGeneration
 from app.generation.generation import Generation, completed_datasets, open_generation
+from app.generation.kept import KeptGenerations
 from app.generation.manifest import Manifest, manifest_name
 from app.generation.retention import Retention, collect
 from app.generation.store import Store, state_refusal, write_whole
@@ -11,6 +12,7 @@ from app.generation.workers import WorkerMark, mark_worker, worker_marks
 __all__ = [
     "CurrentGeneration",
     "Generation",
+    "KeptGenerations",
     "Manifest",
     "Retention",
     "Store",

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.dataset import Dataset
-from app.engine import DuckEngine, EngineLimits, Queue
+from app.engine import DuckEngine, EngineLimits, Turns
+from app.formats import Batches
 from app.generation.manifest import Fact, Manifest
 from app.generation.store import Store
-from app.query import Query, Rows, compile_query
+from app.query import Query, Rows, Stamp, compile_export, compile_query, compile_summary
 from app.registry import Registry, registry_from_document
 from app.table import Table
 
@@ -34,10 +36,32 @@ class Generation:
     degraded: Mapping[str, Fact]
     shape: str
     engine: DuckEngine
+    turns: Turns
 
     def run(self, query: Query) -> Rows:
         """Run a Query on this Generation's Tables."""
         return self.engine.run(compile_query(query))
+
+    def stamp(self, query: Query) -> Stamp:
+        """Give the lineage of all rows that fit a Query: figures bring none of their own."""
+        if not query.where:
+            return Stamp.of_versions(self.tables[query.dataset.name].versions)
+        return self.engine.run(compile_summary(Query(query.dataset, where=query.where))).stamp
+
+    @contextmanager
+    def export(self, query: Query) -> Iterator[tuple[Batches, Stamp]]:
+        """Give all rows of a Query, and the Stamp of them together.
+
+        Raises:
+            BusyError: too many exports are being made.
+            ExportTooSlowError: it takes longer than one may.
+            NoRoomError: there is not enough memory, nor room to spill to.
+        """
+        seconds = self.turns.export_seconds
+        with self.turns.exports.turn():
+            stamp = self.engine.run(compile_summary(query)).stamp
+            with self.engine.stream(compile_export(query), seconds) as batches:
+                yield batches, stamp
 
     def freshness(self, dataset: str) -> str:
         """Give ``fresh``, ``warn`` or ``error`` for that dataset, now."""
@@ -45,7 +69,7 @@ class Generation:
         return self.datasets[dataset].freshness.status(newest, datetime.now(UTC))
 
 
-def open_generation(store: Store, name: str, limits: EngineLimits, queue: Queue) -> Generation:
+def open_generation(store: Store, name: str, limits: EngineLimits, turns: Turns) -> Generation:
     """Open the Generation of that manifest: every Table at once, so that unlinking is safe.
 
     Raises:
@@ -66,7 +90,8 @@ def open_generation(store: Store, name: str, limits: EngineLimits, queue: Queue)
         findings=manifest.findings,
         degraded=manifest.degraded,
         shape=_shape(manifest),
-        engine=DuckEngine(files, limits, queue),
+        engine=DuckEngine(files, limits, turns.questions),
+        turns=turns,
     )
 
 

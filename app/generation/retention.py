@@ -24,7 +24,7 @@ class Retention:
 
 
 def collect(store: Store, retention: Retention) -> list[int]:
-    """Remove the Generations that need not be kept, and the Tables no kept one names.
+    """Remove the Generations that need not be kept, with the Tables and Answers of no kept one.
 
     It is tidying, done after the commit: what cannot be removed is left for the next time.
 
@@ -44,6 +44,12 @@ def collect(store: Store, retention: Retention) -> list[int]:
     }
     for path in store.tables.iterdir():
         if path.name.partition(".")[0] not in kept:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+    numbers = {str(manifest.number) for manifest in manifests if manifest not in gone}
+    for path in store.spool.iterdir():
+        # A part belongs to whoever makes it; the spool itself clears what is left of those.
+        if path.suffix != ".part" and path.name.partition("-")[0] not in numbers:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
     return [manifest.number for manifest in gone]

@@ -18,7 +18,7 @@ from app.errors import NoRoomError, ServiceError, StateError
 from app.generation.manifest import Manifest
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_FOLDERS = ("generations", "tables", "jobs", "staging", "aside", "spill", "workers")
+_FOLDERS = ("generations", "tables", "jobs", "staging", "aside", "spill", "spool", "workers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,11 @@ class Store:
     def spill(self) -> Path:
         """Give the folder that an engine may spill to."""
         return self.path / "spill"
+
+    @property
+    def spool(self) -> Path:
+        """Give the folder of Answers that are kept on disk."""
+        return self.path / "spool"
 
     @property
     def workers(self) -> Path:

@@ -1,27 +1,51 @@
 """From a question to a response: identity, 304, kept Answer or a new one, lineage and headers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from urllib.parse import quote
+from typing import cast
 
 from flask import Request, Response
 
-from app.answers import Answer, Identity, Keeper
+from app.answers import Answer, Identity, Keeper, Spool
 from app.dataset import Dataset
 from app.errors import NotAcceptableError
-from app.formats import JSON, json_bytes
+from app.formats import JSON, json_bytes, plain
 from app.generation import Generation
+from app.http.exporting import Exported, send
+from app.http.stamping import lineage_headers, metadata, told_of
 from app.http.visit import visit_of
 from app.query import Stamp
+from app.registry import yaml_text
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: of which dataset, by which checked parameters, in which forms.
+
+    ``query`` is the canonical text of the parameters, ``media`` the types it can be answered
+    in. With ``wide_as_text`` integers that floats cannot hold are text.
+    """
+
+    query: str
+    dataset: Dataset | None = None
+    media: Sequence[str] = (JSON,)
+    wide_as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a view found out: the members of a body, and the lineage of what is in it."""
+    """What a view found out: its content, the lineage of what is in it, and where it goes on.
 
-    members: Mapping[str, object]
+    With a stamp ``metadata`` joins the content.
+    """
+
+    content: Mapping[str, object]
     stamp: Stamp | None = None
+    next: str | None = None
+
+
+Make = Callable[[Generation], Body | Exported]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,84 +53,107 @@ class Answering:
     """Turns bodies into responses, each made once; ``key`` is the Store's, for ETags."""
 
     keeper: Keeper
+    spool: Spool
     key: bytes
 
-    def respond(
-        self,
-        request: Request,
-        dataset: Dataset | None,
-        query: str,
-        make: Callable[[Generation], Body],
-    ) -> Response:
-        """Answer a request whose parameters are checked; ``query`` is their canonical text.
+    def respond(self, request: Request, question: Question, make: Make) -> Response:
+        """Answer a request whose parameters are checked, from the Generation its visit reads.
 
         Raises:
-            NotAcceptableError: the client takes no JSON.
+            NotAcceptableError: the client takes none of the forms there are.
+            RangeNotSatisfiableError: the range of an Export begins beyond its end.
         """
         visit = visit_of(request)
-        generation = visit.generation
-        if request.accept_mimetypes and not request.accept_mimetypes.quality(JSON):
-            raise NotAcceptableError("This is answered as application/json.", allowed=[JSON])
-        identity = Identity(generation.number, request.path, query, _freshness(generation, dataset))
-        etag = identity.etag(self.key)
-        constant = _constant_headers(dataset, etag)
-        known = request.if_none_match
-        if not known.star_tag and known.contains_weak(etag.removeprefix("W/").strip('"')):
+        generation, dataset = visit.generation, question.dataset
+        media = _media(request, question.media)
+        late = _freshness(generation, dataset)
+        identity = Identity(generation.number, request.path, question.query, late, media)
+        constant = _constant_headers(dataset, identity.etag(self.key))
+        known = _known(request, constant["ETag"])
+        if known is not None:
             kept = self.keeper.kept(identity)
             about = {} if dataset is None else {"dataset": dataset.name}
             visit.told.update({**about, **(kept.told if kept else {}), "cache": "revalidated"})
-            return Response(status=304, headers=constant)
+            return Response(status=304, headers={**constant, "ETag": known})
         seconds = dataset.max_age if dataset is not None else _CATALOGUE_SECONDS
         answer, outcome = self.keeper.answer(
-            identity, seconds, lambda: _answer(make(generation), generation, dataset)
+            identity, seconds, lambda: _answer(make(generation), generation, (question, media))
         )
+        if answer.spooled:
+            return self._sent(request, identity, constant, lambda: make(generation))
         visit.told.update(answer.told, cache=outcome)
-        if known.star_tag:
+        if request.if_none_match.star_tag:
             # "*" stands for any answer there is, so one had to be made first.
             return Response(status=304, headers=constant)
         return Response(answer.body, headers={**constant, **answer.headers})
 
+    def _sent(
+        self,
+        request: Request,
+        identity: Identity,
+        headers: Mapping[str, str],
+        make: Callable[[], Body | Exported],
+    ) -> Response:
+        """Send an Export from the spool, made before where it is not there."""
+        spooled, outcome = self.spool.answer(identity, lambda sink: _exported(make()).write(sink))
+        visit_of(request).told.update(spooled.told["log"], cache=outcome)
+        tag = f'"{_opaque(headers["ETag"])}-{spooled.digest[:32]}"'
+        return send(request, spooled, {**headers, "ETag": tag})
+
 
 _CATALOGUE_SECONDS = 60
+_YAML = "application/yaml"
 
 
-def metadata(generation: Generation, dataset: Dataset, stamp: Stamp) -> dict[str, object]:
-    """Give the ``metadata`` of an answer about a dataset."""
-    told: dict[str, object] = {
-        "dataset": dataset.name,
-        "dataset_id": stamp.dataset_id,
-        "model_version": stamp.model_version,
-        "generated_at": stamp.generated_at,
-        "generation": generation.number,
-        "freshness": generation.freshness(dataset.name),
-    }
-    if dataset.name in generation.degraded:
-        told["degraded"] = generation.degraded[dataset.name]["reason"]
-    if len(stamp.model_versions) > 1:
-        told["model_versions"] = stamp.model_versions
-    return told
+def _media(request: Request, media: Sequence[str]) -> str:
+    """Give the first of the forms that the client likes best."""
+    best = request.accept_mimetypes.best_match(media) if request.accept_mimetypes else media[0]
+    if best is None:
+        told = " or ".join(media)
+        raise NotAcceptableError(f"This is answered as {told}.", allowed=list(media))
+    return best
 
 
-def _answer(body: Body, generation: Generation, dataset: Dataset | None) -> Answer:
-    if dataset is None or body.stamp is None:
-        about = {} if dataset is None else {"dataset": dataset.name}
-        return Answer(json_bytes(body.members), {"Content-Type": JSON}, about)
-    stamp = body.stamp
-    content = json_bytes({**body.members, "metadata": metadata(generation, dataset, stamp)})
-    headers = {"Content-Type": JSON}
-    for name, value in _lineage_headers(stamp).items():
-        headers[name] = quote(value, safe="")
-    told = {
-        "dataset": dataset.name,
-        "dataset_id": stamp.dataset_id,
-        "model_version": stamp.model_version,
-    }
-    return Answer(content, headers, told)
+def _known(request: Request, etag: str) -> str | None:
+    """Give the client's own tag of this Answer; that of an Export tells its content too."""
+    opaque, known = _opaque(etag), request.if_none_match
+    for tag in known.as_set(include_weak=True):
+        if tag == opaque:
+            return etag
+        if tag.startswith(f"{opaque}-"):
+            return f'"{tag}"'
+    return None
 
 
-def _lineage_headers(stamp: Stamp) -> dict[str, str]:
-    headers = {"X-Dataset-Id": stamp.dataset_id, "X-Model-Version": stamp.model_version}
-    return {name: value for name, value in headers.items() if value is not None}
+def _opaque(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"')
+
+
+def _answer(made: Body | Exported, generation: Generation, form: tuple[Question, str]) -> Answer:
+    question, media = form
+    if isinstance(made, Exported):
+        return Answer(b"", {}, spooled=True)
+    dataset, stamp, content = question.dataset, made.stamp, made.content
+    headers: dict[str, str] = {"Content-Type": media}
+    told: dict[str, object] = {}
+    if dataset is not None:
+        told = {"dataset": dataset.name} if stamp is None else told_of(dataset, stamp)
+    if dataset is not None and stamp is not None:
+        content = {**content, "metadata": metadata(generation, dataset, stamp)}
+        headers |= lineage_headers(stamp)
+    if made.next is not None:
+        headers["Link"] = f'<{made.next}>; rel="next"'
+    if media == _YAML:
+        body = yaml_text(cast("dict[str, object]", plain(content))).encode()
+    else:
+        body = json_bytes(content, wide_as_text=question.wide_as_text)
+    return Answer(body, headers, told)
+
+
+def _exported(made: Body | Exported) -> Exported:
+    if isinstance(made, Exported):
+        return made
+    raise TypeError("one question is answered now in one way, now in another")
 
 
 def _constant_headers(dataset: Dataset | None, etag: str) -> dict[str, str]:

@@ -13,18 +13,30 @@ from werkzeug.routing import BaseConverter
 
 from app import __version__
 from app.dataset import Dataset
-from app.discovery import Plugins
+from app.discovery import Offer, Plugins
 from app.errors import InternalError, ServiceError
+from app.generation import KeptGenerations
 from app.http.answering import Answering
 from app.http.catalogue import catalogue_blueprint
+from app.http.datapackage import datapackage_blueprint
 from app.http.docs import docs_blueprint
-from app.http.documents import METADATA, PROBLEM, refused_response
-from app.http.endpoints import endpoint_blueprint
+from app.http.documents import (
+    HEADERS,
+    METADATA,
+    PROBLEM,
+    refused_response,
+    row_name,
+    row_schema,
+)
+from app.http.endpoints import Asking, endpoint_blueprint
 from app.http.health import Health, health_blueprint
 from app.http.metrics import metrics_blueprint
+from app.http.parameter_documents import filter_parameters, shared_parameters
 from app.http.problems import problem_bytes, refusal_of
 from app.http.refresh import RefreshSchema, refresh_blueprint
+from app.http.sharing import SharedSchemas
 from app.http.visit import visit_of
+from app.plugin import COMMON
 from app.refresh import Refresher
 
 log = structlog.get_logger()
@@ -60,6 +72,7 @@ class Services:
     answering: Answering
     refresher: Refresher
     health: Health
+    kept: KeptGenerations
 
 
 class AssayApi(Api):  # type: ignore[misc]
@@ -72,6 +85,10 @@ class AssayApi(Api):  # type: ignore[misc]
         self.spec.components.schema("Problem", dict(PROBLEM))
         self.spec.components.schema("Metadata", dict(METADATA))
         self.spec.components.response("Refused", refused_response())
+        unchanged = {"description": "Nothing changed since that ETag."}
+        self.spec.components.response("Unchanged", unchanged)
+        for name, (text, kind) in HEADERS.items():
+            self.spec.components.header(name, {"description": text, "schema": kind})
         self.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
         key = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
         self.spec.components.security_scheme("key", key)
@@ -97,12 +114,16 @@ def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
     app.register_error_handler(Exception, _failed)
     api = AssayApi(app, spec_kwargs=_spec_kwargs(datasets))
     api.spec.components.schema("Refresh", schema=RefreshSchema)
+    shared = SharedSchemas(api.spec.components)
     offers, clashes = services.plugins.offers(datasets)
+    _share_components(api, shared, (datasets, offers))
+    asking = Asking(services.answering, services.plugins, services.kept, shared)
     for clash in clashes:
         log.error("endpoint not offered", dataset=clash.dataset, endpoint=clash.endpoint)
     blueprints = [
-        *(endpoint_blueprint(offer, services.answering, services.plugins) for offer in offers),
-        catalogue_blueprint(services.answering, offers),
+        *(endpoint_blueprint(offer, asking) for offer in offers),
+        catalogue_blueprint(services.answering, services.kept, offers),
+        datapackage_blueprint(services.answering, services.kept),
         refresh_blueprint(services.refresher),
         health_blueprint(services.health),
     ]
@@ -112,6 +133,23 @@ def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
     app.register_blueprint(metrics_blueprint(services.refresher))
     app.register_blueprint(docs_blueprint(lambda: document_of(app), list(datasets)))
     return app
+
+
+def _share_components(
+    api: AssayApi, shared: SharedSchemas, given: tuple[Mapping[str, Dataset], Sequence[Offer]]
+) -> None:
+    """Put what many operations refer to into the document once."""
+    components, (datasets, offers) = api.spec.components, given
+    for name, parameter in shared_parameters():
+        components.parameter(name, "query", parameter)
+    for name, dataset in datasets.items():
+        own = [offer for offer in offers if offer.dataset.name == name and offer.endpoint.generic]
+        taken = {each.name for offer in own for each in (*offer.endpoint.parameters, *COMMON)}
+        for reference, parameter in filter_parameters(dataset, taken):
+            components.parameter(reference, "query", parameter)
+        components.schema(row_name(dataset), row_schema(dataset))
+        names = [column.name for column in dataset.columns]
+        shared.reference(name, "Column", {"type": "string", "enum": names})
 
 
 def document_of(app: App) -> dict[str, Any]:

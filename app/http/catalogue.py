@@ -8,15 +8,20 @@ from flask_smorest import Blueprint
 from app.dataset import Dataset
 from app.discovery import Offer
 from app.errors import NotFoundError
-from app.generation import Generation
-from app.http.answering import Answering, Body, metadata
+from app.generation import Generation, KeptGenerations
+from app.http.answering import Answering, Body, Question
 from app.http.documents import data_responses
-from app.http.parameters import ParameterTable, canonical, query_pairs
+from app.http.parameters import ParameterTable, query_pairs
+from app.http.pinning import pin
+from app.http.stamping import metadata
+from app.http.visit import visit_of
+from app.plugin import COMMON
 from app.query import Stamp
 from app.registry import nearest
 from app.table import Table
 
-_NONE = ParameterTable((), "", None)
+_PARAMETERS = ParameterTable(COMMON[:1])
+PINNED = ["generation"]
 _FILE = ("path", "sha256", "bytes")
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
@@ -52,33 +57,37 @@ _DETAIL = {
 }
 
 
-def catalogue_blueprint(answering: Answering, offers: Sequence[Offer]) -> Blueprint:
+def catalogue_blueprint(
+    answering: Answering, kept: KeptGenerations, offers: Sequence[Offer]
+) -> Blueprint:
     """Give ``GET /datasets`` and ``GET /datasets/{name}``."""
     blueprint = Blueprint("catalogue", __name__, url_prefix="/api/v1")
     listed = {"type": "object", "properties": {"datasets": {"type": "array", "items": _ENTRY}}}
 
     @blueprint.route("/datasets", tags=["catalogue"])
-    @blueprint.doc(operationId="datasets", responses=data_responses(listed))
+    @blueprint.doc(operationId="datasets", parameters=PINNED, responses=data_responses(listed))
     def datasets() -> Response:
         """List the datasets."""
-        return answering.respond(request, None, _no_parameters(), lambda g: _listed(g, offers))
+        return answering.respond(request, asked_of(kept), lambda g: _listed(g, offers))
 
     @blueprint.route("/datasets/<name>", tags=["catalogue"])
-    @blueprint.doc(operationId="dataset", responses=data_responses(_DETAIL))
+    @blueprint.doc(operationId="dataset", parameters=PINNED, responses=data_responses(_DETAIL))
     def dataset(name: str) -> Response:
         """Describe one dataset: columns, files, endpoints."""
-        query = _no_parameters()
 
         def make(generation: Generation) -> Body:
             return Body(_detail(generation, _dataset(generation, name), offers))
 
-        return answering.respond(request, None, query, make)
+        return answering.respond(request, asked_of(kept), make)
 
     return blueprint
 
 
-def _no_parameters() -> str:
-    return canonical(_NONE.read({}, query_pairs(request.query_string)))
+def asked_of(kept: KeptGenerations) -> Question:
+    """Give the question of a request about all datasets, its visit pinned as it says."""
+    asked = _PARAMETERS.read({}, query_pairs(request.query_string))
+    pin(visit_of(request), kept, asked.number("generation"))
+    return Question(asked.canonical)
 
 
 def _dataset(generation: Generation, name: str) -> Dataset:
@@ -110,7 +119,7 @@ def _entry(generation: Generation, dataset: Dataset, offers: Sequence[Offer]) ->
         "rows": table.rows,
         "freshness": generation.freshness(dataset.name),
         "degraded": generation.degraded.get(dataset.name),
-        "metadata": metadata(generation, dataset, _newest(table)),
+        "metadata": metadata(generation, dataset, Stamp.of_versions(table.versions)),
         "links": {"self": own, "openapi": f"{own}/openapi.json", **links},
     }
 
@@ -155,12 +164,3 @@ def _consistency(dataset: Dataset, table: Table) -> str:
 
 def _own(dataset: Dataset, offers: Sequence[Offer]) -> list[Offer]:
     return [offer for offer in offers if offer.dataset.name == dataset.name]
-
-
-def _newest(table: Table) -> Stamp:
-    """Give the lineage of a Table's newest rows."""
-    stamp = Stamp()
-    for each in table.versions:
-        newest = (each["last_generated_at"], each["model_version"], each["dataset_id"])
-        stamp = stamp.joined(Stamp.of(newest, [each["model_version"]]))
-    return stamp

@@ -1,7 +1,7 @@
 """The OpenAPI document and Swagger UI: offline, under a strict content security policy."""
 
 import mimetypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -88,7 +88,7 @@ def _add_documents(blueprint: Blueprint, document: Document, datasets: Sequence[
 def _add_pages(blueprint: Blueprint, datasets: Sequence[str]) -> None:
     # A dataset at a time: the whole document of a large registry takes seconds to show.
     parts = [{"name": n, "url": f"/api/v1/datasets/{n}/openapi.json"} for n in datasets]
-    listed = json_bytes([{"name": "everything", "url": "/openapi.json"}, *parts])
+    listed = json_bytes([*parts, {"name": "everything", "url": "/openapi.json"}])
     start = (_START % listed.decode()).encode()
 
     @blueprint.route("/docs")
@@ -113,7 +113,32 @@ def of_dataset(document: Mapping[str, Any], name: str) -> dict[str, Any]:
                 for t in operation.get("tags", ())]  # fmt: skip
         if name in tags:
             paths[path] = item
-    return {**document, "paths": paths}
+    tags = [each for each in document["tags"] if each["name"] == name]
+    part = {**document, "tags": tags, "paths": paths}
+    return {**part, "components": _needed(part, document["components"])}
+
+
+def _needed(part: Mapping[str, Any], components: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the components that a document refers to, and those that these refer to."""
+    needed: dict[str, Any] = {"securitySchemes": components["securitySchemes"]}
+    waiting = list(_references(part["paths"]))
+    while waiting:
+        _, _, kind, name = waiting.pop().split("/")
+        if name not in needed.setdefault(kind, {}):
+            needed[kind][name] = components[kind][name]
+            waiting += _references(needed[kind][name])
+    return needed
+
+
+def _references(part: object) -> Iterator[str]:
+    if isinstance(part, Mapping):
+        if isinstance(part.get("$ref"), str):
+            yield part["$ref"]
+        for each in part.values():
+            yield from _references(each)
+    elif isinstance(part, list | tuple):
+        for each in part:
+            yield from _references(each)
 
 
 def _served(content: bytes, kind: str) -> Response:

@@ -1,11 +1,11 @@
 """What OpenAPI says of answers: schemas of members, of metadata, of problems, and of operations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.dataset import FRESHNESS, Dataset
 from app.http.problems import PROBLEM_JSON
-from app.plugin import Member
+from app.plugin import Endpoint, Member
 from app.query import value_schema
 
 _TEXT = {"type": "string"}
@@ -40,18 +40,27 @@ PROBLEM: Mapping[str, Any] = {
     },
 }
 REFUSED = {"$ref": "#/components/responses/Refused"}
-_HEADERS = {
+HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "X-Generation": ("The Generation the answer comes from.", {"type": "integer"}),
     "X-Dataset-Id": ("Lineage of the newest row answered; percent-encoded.", _TEXT),
     "X-Model-Version": ("Lineage of the newest row answered; percent-encoded.", _TEXT),
     "ETag": ("Send it back in If-None-Match to be told 304 while nothing changed.", _TEXT),
 }
-_DATA_REFUSALS = (400, 401, 404, 405, 406, 414, 500, 503)
+_DATA_REFUSALS = (400, 401, 404, 406, 410, 414, 500, 503)
+# What a schema can describe; other types are files.
+_TREES = {"application/json", "application/yaml"}
+_FILE_RESPONSES: Mapping[str, Any] = {
+    "206": {"description": "The range of bytes that was asked for."},
+    "416": REFUSED,
+    "507": REFUSED,
+}
 
 
-def answer_schema(members: Mapping[str, Member], dataset: Dataset) -> dict[str, Any]:
-    """Give the schema of a body with these members and its metadata."""
-    schema = _object(members, dataset)
+def answer_schema(endpoint: Endpoint, dataset: Dataset) -> dict[str, Any]:
+    """Give the schema of a body with an endpoint's members, and its metadata."""
+    schema = _object(endpoint.returns, dataset)
+    if endpoint.document:
+        return schema
     schema["properties"]["metadata"] = {"$ref": "#/components/schemas/Metadata"}
     schema["required"].append("metadata")
     return schema
@@ -62,15 +71,20 @@ def json_content(schema: Mapping[str, Any], media_type: str = "application/json"
     return {"content": {media_type: {"schema": dict(schema)}}}
 
 
-def data_responses(schema: Mapping[str, Any]) -> dict[str, Any]:
+def data_responses(
+    schema: Mapping[str, Any], media: Sequence[str] = ("application/json",)
+) -> dict[str, Any]:
     """Give the responses of an operation that answers about data."""
-    headers = {
-        name: {"description": text, "schema": kind} for name, (text, kind) in _HEADERS.items()
-    }
+    headers = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
     return {
-        "200": {"description": "The answer.", "headers": headers, **json_content(schema)},
-        "304": {"description": "Nothing changed since that ETag."},
+        "200": {
+            "description": "The answer.",
+            "headers": headers,
+            "content": {each: {"schema": dict(schema)} if each in _TREES else {} for each in media},
+        },
+        "304": {"$ref": "#/components/responses/Unchanged"},
         **refusals(*_DATA_REFUSALS),
+        **({} if _TREES.issuperset(media) else _FILE_RESPONSES),
     }
 
 
@@ -85,6 +99,17 @@ def refused_response() -> dict[str, Any]:
     return {"description": "Refused; the document says why.", **json_content(problem, PROBLEM_JSON)}
 
 
+def row_name(dataset: Dataset) -> str:
+    """Give the name of the schema of a dataset's rows."""
+    return f"{dataset.name}.Row"
+
+
+def row_schema(dataset: Dataset) -> dict[str, Any]:
+    """Give the schema of a record with those of a dataset's columns that were asked for."""
+    columns = {column.name: _column_schema(column.name, dataset) for column in dataset.columns}
+    return {"type": "object", "properties": columns}
+
+
 def _object(members: Mapping[str, Member], dataset: Dataset) -> dict[str, Any]:
     return {
         "type": "object",
@@ -94,16 +119,25 @@ def _object(members: Mapping[str, Member], dataset: Dataset) -> dict[str, Any]:
 
 
 def _schema(member: Member, dataset: Dataset) -> dict[str, Any]:
+    schema = _one(member, dataset)
+    if member.many or member.rows:
+        schema = {"type": "array", "items": schema}
+    if member.named:
+        schema = {"type": "object", "additionalProperties": schema}
+    return {**schema, "description": member.description} if member.description else schema
+
+
+def _one(member: Member, dataset: Dataset) -> dict[str, Any]:
+    """Give the schema of a member, or of each where there are many."""
     if member.rows:
-        columns = {name: Member(column=name) for name in member.rows}
-        return {"type": "array", "items": _object(columns, dataset)}
-    if member.members:
-        inner = _object(member.members, dataset)
-        return {"type": "array", "items": inner} if member.many else inner
+        return _object({name: Member(column=name) for name in member.rows}, dataset)
+    if member.record or member.members:
+        row = {"$ref": f"#/components/schemas/{row_name(dataset)}"}
+        inner = row if member.record else _object(member.members, dataset)
+        return {"anyOf": [inner, {"type": "null"}]} if member.nullable else inner
     if member.column:
         return _column_schema(member.column, dataset)
-    schema = value_schema(member.type, nullable=member.nullable)
-    return {**schema, "description": member.description} if member.description else schema
+    return value_schema(member.type, nullable=member.nullable)
 
 
 def _column_schema(name: str, dataset: Dataset) -> dict[str, Any]:

@@ -1,79 +1,192 @@
 """Endpoints of plugins as routes: one for each offer, typed by its own dataset's columns."""
 
 import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 
-import structlog
-from flask import Response, request
+from flask import Request, Response, request
 from flask_smorest import Blueprint
 
 from app.discovery import Offer, Plugins
-from app.errors import EndpointError, ServiceError
-from app.generation import Generation
-from app.http.answering import Answering, Body
+from app.errors import EndpointError, InvalidParameterError, ServiceError
+from app.generation import Generation, KeptGenerations
+from app.http.answering import Answering, Body, Question
 from app.http.documents import answer_schema, data_responses
-from app.http.parameters import ParameterTable, canonical, query_pairs
-from app.plugin import Call
-
-log = structlog.get_logger()
+from app.http.exporting import Exported
+from app.http.parameter_documents import documented_path, documented_query
+from app.http.parameters import Asked, Pairs, ParameterTable, query_pairs
+from app.http.pinning import Reading, dataset_in, pin, reading
+from app.http.sharing import SharedSchemas
+from app.http.visit import visit_of
+from app.plugin import COMMON, FORMATS, Call, Document, Endpoint, Export
+from app.plugin.call import Place
+from app.query import Cursor
 
 _PLACE = re.compile(r"{([a-z_]+)}")
 
 
-def endpoint_blueprint(offer: Offer, answering: Answering, plugins: Plugins) -> Blueprint:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What every endpoint's route needs to answer."""
+
+    answering: Answering
+    plugins: Plugins
+    kept: KeptGenerations
+    shared: SharedSchemas
+
+
+def endpoint_blueprint(offer: Offer, asking: Asking) -> Blueprint:
     """Give the route of one offer, below ``/api/v1``."""
     endpoint, dataset = offer.endpoint, offer.dataset
-    table = ParameterTable(endpoint.parameters, offer.path, dataset)
+    parameters = (*endpoint.parameters, *COMMON)
+    table = ParameterTable(parameters, offer.path, dataset, filters=endpoint.filters)
     name = f"{dataset.name}-{endpoint.name}"
     blueprint = Blueprint(name, __name__, url_prefix="/api/v1")
 
     def view(**path: str) -> Response:
-        values = table.read(path, query_pairs(request.query_string))
+        pairs = query_pairs(request.query_string)
+        asked = table.read(path, pairs)
+        paging = _Paging(offer, asked, asking.answering.key)
+        read = _read(offer, asking, paging)
+        wide_as_text = asked.values.get("bigint") == "string"
+        question = Question(asked.canonical, read.dataset, _media(endpoint, asked), wide_as_text)
+
+        def make(generation: Generation) -> Body | Exported:
+            call = _call(read, asked, asking.kept)
+            call.place = paging.place(read.generation.number, request, pairs)
+            answered = _answered(offer, asking.plugins, call)
+            if isinstance(answered, Export):
+                return Exported(answered, generation, read.dataset, wide_as_text)
+            return answered
+
         try:
-            return answering.respond(
-                request,
-                dataset,
-                canonical(values),
-                lambda generation: _answered(offer, plugins, (generation, values)),
-            )
+            return asking.answering.respond(request, question, make)
         except TypeError as error:
             # The plugin gave something that has no JSON form.
-            raise _failure(offer, plugins, error) from error
+            raise _failure(offer, asking.plugins, error) from error
 
-    documented = blueprint.doc(**_document(offer, table))(view)
+    documented = blueprint.doc(**_document(offer, table, asking.shared))(view)
     rule = _PLACE.sub(r"<text:\1>", offer.path)
     blueprint.add_url_rule(
-        rule, endpoint.name, documented, parameters=table.documented_path(), tags=[dataset.name]
+        rule, endpoint.name, documented, parameters=documented_path(table), tags=[dataset.name]
     )
     return blueprint
 
 
-def _document(offer: Offer, table: ParameterTable) -> dict[str, object]:
+def _document(offer: Offer, table: ParameterTable, shared: SharedSchemas) -> dict[str, object]:
     """Give the OpenAPI operation of one offer."""
     endpoint, dataset = offer.endpoint, offer.dataset
+    schema = answer_schema(endpoint, dataset)
+    of = (dataset.name, endpoint.name)
+    asked = documented_query(table, dataset, generic=endpoint.generic)
+    answer = shared.reference(*of, schema)
     document = {
         "operationId": f"{endpoint.name}_{dataset.name}",
         "summary": endpoint.summary,
         "description": endpoint.description,
         "tags": [dataset.name],
-        "parameters": table.documented_query(),
-        "responses": data_responses(answer_schema(endpoint.returns, dataset)),
+        "parameters": shared.parameters(*of, asked),
+        "responses": data_responses(answer, endpoint.media),
         "deprecated": dataset.status == "deprecated",
     }
     return {key: value for key, value in document.items() if value}
 
 
-def _answered(offer: Offer, plugins: Plugins, given: tuple[Generation, dict[str, object]]) -> Body:
+@dataclass(frozen=True, slots=True)
+class _Paging:
+    """The cursor of one request, and those of the pages after it."""
+
+    offer: Offer
+    asked: Asked
+    key: bytes
+
+    @property
+    def question(self) -> str:
+        return f"{self.offer.path}\n{self.asked.question}"
+
+    def cursor(self) -> Cursor | None:
+        """Open the cursor that was given.
+
+        Raises:
+            InvalidParameterError: it is not one of ours, or belongs to another question or
+                another Generation than the one that is asked for.
+        """
+        text = self.asked.values.get("cursor")
+        if text is None:
+            return None
+        allowed = "what `next` gave, with the same parameters beside it"
+        try:
+            cursor = Cursor.opened(str(text), self.question, self.key)
+        except ValueError as error:
+            raise _refused_cursor("it is no cursor of this question", allowed) from error
+        if self.asked.number("generation") not in (None, cursor.generation):
+            raise _refused_cursor(f"it belongs to Generation {cursor.generation}", allowed)
+        return cursor
+
+    def place(self, generation: int, request: Request, pairs: Pairs) -> Place:
+        """Give where the page begins, and how the address of another one is written."""
+        cursor = self.cursor()
+        others = [pair for pair in pairs if pair[0] != "cursor"]
+
+        def address(after: tuple[object, ...]) -> str:
+            text = Cursor(generation, after).sealed(self.question, self.key)
+            return f"{quote(request.path)}?{urlencode([*others, ('cursor', text)])}"
+
+        return Place(() if cursor is None else cursor.after, address)
+
+
+def _refused_cursor(message: str, allowed: str) -> InvalidParameterError:
+    fault = {"parameter": "cursor", "message": message, "allowed": allowed}
+    return InvalidParameterError(f"cursor: {message}.", errors=[fault])
+
+
+def _read(offer: Offer, asking: Asking, paging: _Paging) -> Reading:
+    """Find what the request reads: a cursor goes on with the Generation that it came from."""
+    visit = visit_of(request)
+    current, cursor = visit.generation, paging.cursor()
+    number = paging.asked.number("generation") if cursor is None else cursor.generation
+    return reading(offer, current, pin(visit, asking.kept, number))
+
+
+def _call(read: Reading, asked: Asked, kept: KeptGenerations) -> Call:
+    generation, name = read.generation, read.dataset.name
+    return Call(
+        read.dataset,
+        asked.values,
+        read.others,
+        generation.run,
+        where=asked.where,
+        table=generation.tables[name],
+        history=lambda: kept.history(name, generation.number),
+        kept=lambda number: dataset_in(kept.open(number), name),
+        comparer=lambda comparison: kept.compare(generation, comparison),
+        stamper=generation.stamp,
+    )
+
+
+def _media(endpoint: Endpoint, asked: Asked) -> Sequence[str]:
+    """Give the types it can be answered in: one, where the address says which."""
+    named = FORMATS.get(str(asked.values.get("format")))
+    return (named,) if named in endpoint.media else endpoint.media
+
+
+def _answered(offer: Offer, plugins: Plugins, call: Call) -> Body | Export:
     """Have the plugin answer; whatever it raises beside a refusal is its own failure."""
-    generation, values = given
-    others = {option: generation.datasets[name] for option, name in offer.others.items()}
-    call = Call(offer.dataset, values, others, generation.run)
+    answer: Callable[[Call], object] = offer.endpoint.answer
     try:
-        members = offer.endpoint.answer(call)
+        given = answer(call)
     except ServiceError:
         raise
     except (Exception, SystemExit) as error:
         raise _failure(offer, plugins, error) from error
-    return Body(members, call.stamp)
+    if isinstance(given, Document):
+        return Body(given.content)
+    if isinstance(given, Export):
+        return given
+    if not isinstance(given, Mapping):
+        raise _failure(offer, plugins, TypeError(type(given).__name__))
+    return Body(given, call.stamp, call.next)
 
 
 def _failure(offer: Offer, plugins: Plugins, error: BaseException) -> EndpointError:

@@ -1,23 +1,35 @@
 """Parameters: parsed by the same table that documents them; every mistake is told at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 from urllib.parse import parse_qsl
 
-from app.dataset import Dataset
+from app.dataset import Column, Dataset
 from app.errors import InvalidParameterError
 from app.formats import json_bytes
 from app.http.problems import sentence
 from app.plugin import Parameter
-from app.query import TYPES, read_value
+from app.query import (
+    MOST_FILTERS,
+    MOST_VALUES,
+    TYPES,
+    Filters,
+    Where,
+    canonical_filters,
+    read_cell,
+    read_value,
+)
 
-_MOST_VALUES = 1_000
+# They do not change which question it is that a cursor belongs to.
+_OF_THE_PAGE = ("cursor", "limit", "count", "generation", "bigint")
 _MOST_PAIRS = 2_000
-_MOST_COMPARED = 400
+_MOST_COMPARED = 1_000
+_MOST_SHOWN = 40
 _LONGEST_SHOWN = 80
 
 Pairs = Sequence[tuple[str, str]]
+Fault = Mapping[str, object]
 
 
 def query_pairs(query_string: bytes) -> Pairs:
@@ -39,15 +51,54 @@ def query_pairs(query_string: bytes) -> Pairs:
         raise InvalidParameterError(f"The query has more than {_MOST_PAIRS} parts.") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The checked parameters of one request, with defaults filled in, and its filters."""
+
+    values: Mapping[str, object]
+    where: tuple[Where, ...] = ()
+
+    @property
+    def canonical(self) -> str:
+        """Write them in one way, whatever order and spelling they came in.
+
+        The Generation is not in it: it is part of every identity already.
+        """
+        return self._written("generation")
+
+    @property
+    def question(self) -> str:
+        """Write what a cursor belongs to: all but which page it is."""
+        return self._written(*_OF_THE_PAGE)
+
+    def number(self, name: str) -> int | None:
+        """Give the value of an integer parameter; None where it was left out."""
+        value = self.values.get(name)
+        return value if isinstance(value, int) else None
+
+    def _written(self, *without: str) -> str:
+        values = {name: value for name, value in self.values.items() if name not in without}
+        asked = [sorted(values.items()), sorted(canonical_filters(self.where).items())]
+        return json_bytes(asked).decode()
+
+
 class ParameterTable:
-    """The parameters of one endpoint for one dataset: how they are read and documented."""
+    """The parameters of one endpoint for one dataset: what there are, and how they are read."""
 
-    def __init__(self, parameters: Sequence[Parameter], path: str, dataset: Dataset | None) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        path: str = "",
+        dataset: Dataset | None = None,
+        *,
+        filters: bool = False,
+    ) -> None:
         self._dataset = dataset
-        self._path = [each for each in parameters if f"{{{each.name}}}" in path]
-        self._query = {each.name: each for each in parameters if each not in self._path}
+        self.path = [each for each in parameters if f"{{{each.name}}}" in path]
+        self.query = {each.name: each for each in parameters if each not in self.path}
+        self.filters = Filters(dataset, self.query) if filters and dataset else None
 
-    def read(self, path: Mapping[str, str], pairs: Pairs) -> dict[str, object]:
+    def read(self, path: Mapping[str, str], pairs: Pairs) -> Asked:
         """Give every parameter's value, with defaults filled in.
 
         Raises:
@@ -56,88 +107,89 @@ class ParameterTable:
         given: dict[str, list[str]] = {}
         for name, text in pairs:
             given.setdefault(name, []).append(text)
-        problems = [self._unknown(name) for name in given if name not in self._query]
+        faults: list[Fault] = []
         values: dict[str, object] = {}
-        texts = {**{each.name: [path[each.name]] for each in self._path}, **given}
-        for parameter in (*self._path, *self._query.values()):
+        rest = {name: each for name, each in given.items() if name not in self.query}
+        where = list(self._conditions(rest, faults))
+        texts = {**{each.name: [path[each.name]] for each in self.path}, **given}
+        for parameter in (*self.path, *self.query.values()):
             try:
                 values[parameter.name] = self._value(parameter, texts.get(parameter.name))
             except _WrongError as wrong:
-                problems.append(wrong.problem(parameter.name))
-        if problems:
-            told = "; ".join(f"{each['parameter']}: {each['message']}" for each in problems[:3])
-            raise InvalidParameterError(sentence(told), errors=problems)
-        return values
+                faults.append(wrong.fault(parameter.name))
+        if faults:
+            told = "; ".join(f"{each['parameter']}: {each['message']}" for each in faults[:3])
+            raise InvalidParameterError(sentence(told), errors=faults)
+        return Asked(values, tuple(where))
 
-    def documented_path(self) -> list[dict[str, Any]]:
-        """Document the parameters of the path."""
-        return [{**self._documented(each), "in": "path", "required": True} for each in self._path]
+    def type_of(self, parameter: Parameter) -> str:
+        """Give the name of a parameter's type, which may be that of a column."""
+        column = self._column(parameter)
+        return parameter.type if column is None else column.type
 
-    def documented_query(self) -> list[dict[str, Any]]:
-        """Document the parameters of the query."""
-        return [
-            {
-                **self._documented(each),
-                "in": "query",
-                "required": each.required,
-                **({"style": "form", "explode": False} if each.many else {}),
-            }
-            for each in self._query.values()
-        ]
+    def _column(self, parameter: Parameter) -> Column | None:
+        return self._dataset.column(parameter.column) if self._dataset else None
 
-    def _documented(self, parameter: Parameter) -> dict[str, Any]:
-        schema: dict[str, object] = dict(TYPES[self._type(parameter)].json_schema)
-        facts = {
-            "enum": list(parameter.choices) or None,
-            "minimum": parameter.minimum,
-            "maximum": parameter.maximum,
-            "default": parameter.default,
-        }
-        schema.update({name: value for name, value in facts.items() if value is not None})
-        if parameter.many:
-            schema = {"type": "array", "items": schema, "maxItems": _MOST_VALUES}
-        shown: dict[str, Any] = {"name": parameter.name, "schema": schema}
-        return {**shown, "description": parameter.description} if parameter.description else shown
+    def _conditions(self, given: Mapping[str, list[str]], faults: list[Fault]) -> Iterator[Where]:
+        """Read the filters among the parameters; what is wrong goes to the faults."""
+        listed = 0
+        for place, (name, texts) in enumerate(given.items()):
+            if self.filters is None or name not in self.filters:
+                faults.append(self._unknown(name))
+                continue
+            try:
+                where = self.filters.read(name, texts)
+            except ValueError as error:
+                message = f"{_shortened(','.join(texts))!r} is not valid"
+                allowed = str(error).removeprefix("expected ")
+                faults.append(_WrongError(message, allowed).fault(name))
+                continue
+            listed += len(where.value) if isinstance(where.value, list) else 0
+            if place >= MOST_FILTERS or listed > MOST_VALUES:
+                allowed = f"{MOST_FILTERS} filters with {MOST_VALUES} listed values in all"
+                faults.append(_WrongError("there are too many filters", allowed).fault(name))
+                return
+            yield where
 
-    def _type(self, parameter: Parameter) -> str:
-        if not parameter.column or self._dataset is None:
-            return parameter.type
-        column = self._dataset.column(parameter.column)
-        return column.type if column is not None else parameter.type
-
-    def _unknown(self, name: str) -> dict[str, object]:
-        close = get_close_matches(name, list(self._query)[:_MOST_COMPARED], n=1)
+    def _unknown(self, name: str) -> Fault:
+        names = [*self.query, *(each for each, _, _ in self.filters or ())]
+        close = get_close_matches(name, names[:_MOST_COMPARED], n=1)
         message = "there is no such parameter" + (f"; did you mean {close[0]!r}?" if close else "")
-        return {"parameter": name, "message": message, "allowed": sorted(self._query)}
+        column = self._dataset.column(name.rpartition("__")[0] or name) if self._dataset else None
+        if self.filters is not None and column is not None and not column.filterable:
+            message = f"column {column.name!r} cannot be filtered by"
+        columns = dict.fromkeys(column.name for _, column, _ in self.filters or ())
+        allowed = [*sorted(self.query), *(each for each in columns if each not in self.query)]
+        return {"parameter": name, "message": message, "allowed": allowed}
 
     def _value(self, parameter: Parameter, texts: list[str] | None) -> object:
         if texts is None:
             if parameter.required:
-                raise _WrongError("it is required", TYPES[self._type(parameter)].expected)
+                raise _WrongError("it is required", TYPES[self.type_of(parameter)].expected)
             return parameter.default
         if parameter.many:
-            several = texts if len(texts) > 1 else texts[0].split(",")
-            if len(several) > _MOST_VALUES:
-                raise _WrongError(f"it has {len(several)} values", f"at most {_MOST_VALUES}")
+            # A choice may hold a comma itself.
+            whole = len(texts) > 1 or texts[0] in parameter.choices
+            several = texts if whole else texts[0].split(",")
+            if len(several) > MOST_VALUES:
+                raise _WrongError(f"it has {len(several)} values", f"at most {MOST_VALUES}")
+            if parameter.choices and len(set(several)) < len(several):
+                raise _WrongError("a name stands twice in it", "each name once")
             return [self._one(parameter, text) for text in several]
         if len(texts) > 1:
             raise _WrongError(f"it is given {len(texts)} times", "once")
         return self._one(parameter, texts[0])
 
     def _one(self, parameter: Parameter, text: str) -> object:
-        kind = self._type(parameter)
+        column = self._column(parameter)
         try:
-            value = read_value(kind, text)
+            value = read_value(parameter.type, text) if column is None else read_cell(column, text)
         except ValueError as error:
-            raise _WrongError(f"{_shortened(text)!r} is not valid", TYPES[kind].expected) from error
-        for problem in _outside(parameter, value):
-            raise _WrongError(f"{_shortened(text)!r} is not allowed", problem)
+            allowed = str(error).removeprefix("expected ")
+            raise _WrongError(f"{_shortened(text)!r} is not valid", allowed) from error
+        for hint, allowed in _outside(parameter, value):
+            raise _WrongError(f"{_shortened(text)!r} is not allowed{hint}", allowed)
         return value
-
-
-def canonical(values: Mapping[str, object]) -> str:
-    """Write checked values in one way, whatever order and spelling they came in."""
-    return json_bytes(sorted(values.items())).decode()
 
 
 class _WrongError(Exception):
@@ -147,21 +199,22 @@ class _WrongError(Exception):
         super().__init__(message)
         self._message, self._allowed = message, allowed
 
-    def problem(self, name: str) -> dict[str, object]:
-        return {
-            "parameter": name,
-            "message": f"{self._message}; allowed is {self._allowed}",
-            "allowed": self._allowed,
-        }
+    def fault(self, name: str) -> Fault:
+        message = f"{self._message}; allowed is {self._allowed}"
+        return {"parameter": name, "message": message, "allowed": self._allowed}
 
 
-def _outside(parameter: Parameter, value: object) -> Iterator[str]:
+def _outside(parameter: Parameter, value: object) -> Iterator[tuple[str, str]]:
+    """Say why a value is not allowed: a hint, and what is allowed."""
     if parameter.choices and value not in parameter.choices:
-        yield ", ".join(parameter.choices)
+        close = get_close_matches(str(value), parameter.choices[:_MOST_COMPARED], n=1)
+        more = ", …" if len(parameter.choices) > _MOST_SHOWN else ""
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        yield hint, ", ".join(parameter.choices[:_MOST_SHOWN]) + more
     if parameter.minimum is not None and isinstance(value, int) and value < parameter.minimum:
-        yield f"{parameter.minimum} or more"
+        yield "", f"{parameter.minimum} or more"
     if parameter.maximum is not None and isinstance(value, int) and value > parameter.maximum:
-        yield f"at most {parameter.maximum}"
+        yield "", f"at most {parameter.maximum}"
 
 
 def _shortened(text: str) -> str:

@@ -2,15 +2,23 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
 
 from app.dataset import Column, Constant
+from app.query.rows import NanoTime
 
 # What a column of nanoseconds can hold, in whole microseconds.
 _FIRST_NANO = datetime(1677, 9, 21, 0, 12, 43, 145225)  # noqa: DTZ001 - UTC, as all of them
 _LAST_NANO = datetime(2262, 4, 11, 23, 47, 16, 854775)  # noqa: DTZ001 - as above
 _MOST_DIGITS = 38
+# Nanoseconds are cut off, and a month becomes thirty days.
+_LOST = {
+    "TIMESTAMP_NS": exp.DataType.Type.TIMESTAMP_NS,
+    "INTERVAL": exp.DataType.Type.INTERVAL,
+}
 # What a Statement calls the Table it reads.
 STORED = "stored"
 
@@ -41,16 +49,33 @@ def is_nan(column: Column) -> list[exp.Expr]:
 
 
 def shown(column: Column, cell: exp.Expr) -> exp.Expr:
-    """Give a cell as the client is to see it: nanoseconds do not fit Python's own type."""
-    if column.physical != "TIMESTAMP_NS":
-        return cell
-    written = exp.cast(cell.copy(), "varchar")
-    dated = exp.Anonymous(this="replace", expressions=[written, text(" "), text("T")])
-    return exp.DPipe(this=dated, expression=text("Z"))
+    """Give a cell as the client is to see it: where Python's own types lose something, as text."""
+    if column.physical == "TIMESTAMP_NS":
+        written = exp.cast(cell.copy(), "varchar")
+        dated = exp.Anonymous(this="replace", expressions=[written, text(" "), text("T")])
+        return exp.DPipe(this=dated, expression=text("Z"))
+    return exp.cast(cell, _in_texts(column.physical)) if has_lost(column) else cell
+
+
+def has_lost(column: Column) -> bool:
+    """Tell whether values within the column's cells lose something in Python's own types."""
+    return column.physical != "TIMESTAMP_NS" and any(lost in column.physical for lost in _LOST)
+
+
+@lru_cache(maxsize=512)
+def _in_texts(physical: str) -> exp.DataType:
+    """Give the type with text where values would lose something."""
+    kind = exp.DataType.build(physical, dialect=DuckDB)
+    for part in list(kind.find_all(exp.DataType)):
+        if part.this in _LOST.values():
+            part.set("this", exp.DataType.Type.TEXT)
+    return kind
 
 
 def comparable(column: Column, value: object) -> object:
     """Give a value that compares with the column, as the same, without leaving its type."""
+    if isinstance(value, NanoTime):
+        return str(value)
     if column.physical == "TIMESTAMP_NS" and isinstance(value, date):
         # A datetime is a date to Python.
         whole = value if isinstance(value, datetime) else datetime(*value.timetuple()[:3])  # noqa: DTZ001 - UTC

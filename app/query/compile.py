@@ -1,45 +1,41 @@
 """Turns a Query into one parametrised SELECT. Pure: no connection, no clock, no value in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
 from app.dataset import Column, Constant, Dataset
-from app.query.cells import STORED, comparable, counted, is_nan, shown, stored, text
+from app.query.cells import STORED, comparable, counted, shown, stored, text
+from app.query.conditions import beyond, beyond_values, bound, condition, emptied
 from app.query.days import whole_days
-from app.query.measures import FUNCTIONS
+from app.query.measures import figure
 from app.query.query import AnyOf, Measure, Query, Where
 
 TABLE = "data"
-_ERRORS = ("mape", "wape", "bias")
-# Null is equal to nothing, so what is not equal to a value includes it.
-_COMPARED = {
-    "eq": exp.EQ,
-    "ne": exp.NullSafeNEQ,
-    "gt": exp.GT,
-    "gte": exp.GTE,
-    "lt": exp.LT,
-    "lte": exp.LTE,
-}
-_TEXT = {"contains": "contains", "icontains": "contains", "startswith": "starts_with"}
+# What a Statement gives: a page with its lineage, all rows as they are stored, or a summary.
+_Form = Literal["page", "export", "summary"]
+_LINEAGE = ("dataset_id", "model_version", "generated_at")
+_COUNT = Column("rows", "integer", physical="BIGINT")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """SQL for one engine and the values bound to it.
 
-    The result has ``columns`` first and then the lineage: three cells a row
-    (``dataset_id, model_version, generated_at``), or, for figures, the newest
-    ``generated_at, model_version, dataset_id`` as a struct and the list of model versions.
+    The result has ``columns`` first and then, but for figures, the lineage: three cells a row
+    (``dataset_id, model_version, generated_at``).
+    With a ``limit`` it may give one row more, which only tells that there are more.
     """
 
     sql: str
     values: tuple[object, ...]
     columns: tuple[Column, ...]
     figures: bool
+    limit: int | None = None
 
 
 def catalog_of(dataset: str) -> str:
@@ -55,25 +51,67 @@ def compile_query(query: Query) -> Statement:
     """
     query = whole_days(query)
     sql, columns = _compiled(query.dataset, _Shape.of(query))
+    # One more than asked for tells whether there are more.
+    values = _values(query, more=1)
+    return Statement(sql, values, columns, bool(query.measures), query.limit)
+
+
+def compile_export(query: Query) -> Statement:
+    """Compile a Query of rows for all of them, as the Table holds them and without the lineage.
+
+    The lineage columns are among the others. Without a sort the order is the Table's own.
+
+    Raises:
+        LookupError: it names a column that the dataset does not serve, or asks for figures.
+    """
+    return _compiled_whole(_settled(query), "export")
+
+
+def compile_summary(query: Query) -> Statement:
+    """Compile how many rows the Export of a Query holds of each lineage, under ``rows``.
+
+    Raises:
+        LookupError: it names a column that the dataset does not serve, or asks for figures.
+    """
+    settled = _settled(query)
+    # Without a limit the order does not change which rows there are.
+    sort = settled.sort if query.limit is not None else ()
+    return _compiled_whole(replace(settled, sort=sort, select=()), "summary")
+
+
+def _compiled_whole(query: Query, form: _Form) -> Statement:
+    query = whole_days(query)
+    sql, columns = _compiled(query.dataset, replace(_Shape.of(query), form=form))
+    return Statement(sql, _values(query), columns, figures=False)
+
+
+def _settled(query: Query) -> Query:
+    """Give the Query of an Export with its lineage columns, in an order that leaves no choice."""
+    if query.measures:
+        raise LookupError("an Export holds rows, no figures")
+    lineage = [each for each in query.dataset.lineage.columns if each not in query.select]
+    named = {name for name, _ in query.order}
+    rest = [key for key in query.dataset.keys if key not in named]
+    return replace(
+        query,
+        select=(*query.select, *lineage) if query.select else (),
+        sort=(*query.sort, *rest) if query.sort else (),
+    )
+
+
+def _values(query: Query, more: int = 0) -> tuple[object, ...]:
+    """Give the values in the order of their placeholders."""
     values = [
         comparable(query.column(each.column), value)
         for each in query.conditions
-        for value in _bound(each)
+        for value in bound(each)
     ]
+    values += [comparable(*each) for each in beyond_values(query)]
     if query.limit is not None:
-        values.append(query.limit)
+        values.append(query.limit + more)
     if query.offset:
         values.append(query.offset)
-    return Statement(sql, tuple(values), columns, figures=bool(query.measures))
-
-
-def _bound(where: Where) -> Sequence[object]:
-    """Give the values of a condition as they are bound, one for each placeholder of its text."""
-    if where.operator == "isnull":
-        return ()
-    if where.operator in {"in", "not_in"}:
-        return tuple(where.value)  # type: ignore[arg-type]
-    return (where.value,)
+    return tuple(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,56 +124,85 @@ class _Shape:
     measures: tuple[Measure, ...]
     window: str | None
     sort: tuple[str, ...]
+    after: tuple[bool, ...]
     limited: bool
     offset: bool
+    form: _Form = "page"
 
     @classmethod
     def of(cls, query: Query) -> "_Shape":
         return cls(
             tuple(query.select),
-            tuple(_emptied(each) for each in query.where),
+            tuple(emptied(each) for each in query.where),
             tuple(query.group_by),
             tuple(query.measures),
             query.window,
             tuple(query.sort),
+            tuple(value is not None for value in query.after),
             query.limit is not None,
             bool(query.offset),
         )
 
-
-def _emptied(where: Where | AnyOf) -> Where | AnyOf:
-    """Give the condition with, for a value, only what its text depends on."""
-    if isinstance(where, AnyOf):
-        return AnyOf(tuple(_emptied(each) for each in where.conditions))  # type: ignore[misc]
-    if where.operator == "isnull":
-        return where
-    return replace(where, value=len(_bound(where)))
+    def question(self, dataset: Dataset) -> Query:
+        """Give a Query of this shape; what it is asked with stands for any value."""
+        after = tuple(True if known else None for known in self.after)
+        shown = (self.select, self.where, self.group_by, self.measures)
+        return Query(dataset, *shown, sort=self.sort, after=after)
 
 
 @lru_cache(maxsize=512)
 def _compiled(dataset: Dataset, shape: _Shape) -> tuple[str, tuple[Column, ...]]:
-    question = Query(dataset, shape.select, shape.where, shape.group_by, shape.measures)
+    question = shape.question(dataset)
     outputs = list(_outputs(question, shape.window))
     grouped = len(shape.group_by) + (shape.window is not None)
-    select = exp.Select(
-        expressions=[
-            *(exp.alias_(shown(*each), each[0].name, quoted=True) for each in outputs),
-            *_lineage(question),
-        ]
-    ).from_(_table(dataset))
-    if shape.where:
-        select = select.where(exp.and_(*(_condition(question, each) for each in shape.where)))
+    select = exp.Select(expressions=_expressions(question, outputs, shape.form))
+    select = select.from_(_table(dataset))
+    if shape.where or shape.after:
+        asked = [condition(question, each) for each in shape.where]
+        select = select.where(exp.and_(*asked, *beyond(question)))
     if shape.measures and grouped:
         select = select.group_by(*(each.copy() for _, each in outputs[:grouped]))
     if shape.sort:
         figures = outputs if shape.measures else outputs[:grouped]
         named = {column.name: each for column, each in figures}
-        select = select.order_by(*(_ordered(question, each, named) for each in shape.sort))
+        for name, descending in question.order:
+            by = named[name].copy() if name in named else counted(question.column(name))
+            select = select.order_by(_ordered(by, descending=descending))
     if shape.limited:
-        select = select.limit(exp.Placeholder())
+        select = select.limit(_most(shape))
     if shape.offset:
         select = select.offset(exp.Placeholder())
+    if shape.form == "summary":
+        return _summary(select).sql(dialect=DuckDB), (_COUNT,)
     return select.sql(dialect=DuckDB), tuple(column for column, _ in outputs)
+
+
+def _most(shape: _Shape) -> exp.Expr:
+    if shape.form == "page" or shape.sort:
+        return exp.Placeholder()
+    # Where the engine knows a large limit beforehand, it sorts by row number for nothing.
+    return exp.Subquery(this=exp.Select(expressions=[exp.Placeholder()]))
+
+
+def _expressions(
+    question: Query, outputs: list[tuple[Column, exp.Expr]], form: _Form
+) -> list[exp.Expr]:
+    if form == "summary":
+        pairs = zip(_lineage(question), _LINEAGE, strict=True)
+        return [exp.alias_(part, name, quoted=True) for part, name in pairs]
+    if form == "export":
+        return [exp.alias_(cell, column.name, quoted=True) for column, cell in outputs]
+    cells = [exp.alias_(shown(*each), each[0].name, quoted=True) for each in outputs]
+    return cells if question.measures else [*cells, *_lineage(question)]
+
+
+def _summary(rows: exp.Select) -> exp.Select:
+    """Count the rows of each lineage, of which the newest ``generated_at`` is told."""
+    dataset_id, model_version, generated_at = (exp.column(name, quoted=True) for name in _LINEAGE)
+    newest = exp.Max(this=generated_at)
+    counted_rows = exp.alias_(exp.Count(this=exp.Star()), _COUNT.name, quoted=True)
+    grouped = exp.Select(expressions=[counted_rows, dataset_id, model_version, newest])
+    return grouped.from_(rows.subquery("held")).group_by(dataset_id.copy(), model_version.copy())
 
 
 def _table(dataset: Dataset) -> exp.Table:
@@ -154,79 +221,16 @@ def _outputs(query: Query, window: str | None) -> Iterator[tuple[Column, exp.Exp
         return
     yield from ((query.column(name), counted(query.column(name))) for name in query.group_by)
     for measure in query.measures:
-        yield _figure(measure, [query.column(name) for name in measure.columns])
-
-
-def _figure(measure: Measure, looked_at: Sequence[Column]) -> tuple[Column, exp.Expr]:
-    function = FUNCTIONS[measure.function]
-    cells = [counted(column) for column in looked_at]
-    if measure.function in _ERRORS:
-        # The difference of two small or unsigned integers may not fit their own type.
-        pairs = zip(looked_at, cells, strict=True)
-        cells = [exp.cast(e, "int128") if c.type == "integer" else e for c, e in pairs]
-    result = function.result(*looked_at)
-    physical = looked_at[0].physical if result == "timestamp" else ""
-    return Column(measure.name, result, physical=physical), function.expression(*cells)
+        yield figure(measure, [query.column(name) for name in measure.columns])
 
 
 def _lineage(query: Query) -> list[exp.Expr]:
     lineage = query.dataset.lineage
-    generated_at, model_version, dataset_id = (
-        text(part.value) if isinstance(part, Constant) else stored(query.column(part))
-        for part in (lineage.generated_at, lineage.model_version, lineage.dataset_id)
-    )
-    if not query.measures:
-        return [dataset_id, model_version, generated_at]
-    newest = exp.Anonymous(this="row", expressions=[generated_at, model_version.copy(), dataset_id])
     return [
-        exp.Anonymous(this="max", expressions=[newest]),
-        exp.Anonymous(this="list", expressions=[exp.Distinct(expressions=[model_version])]),
+        text(part.value) if isinstance(part, Constant) else stored(query.column(part))
+        for part in (lineage.dataset_id, lineage.model_version, lineage.generated_at)
     ]
 
 
-def _condition(query: Query, where: Where | AnyOf) -> exp.Expr:
-    if isinstance(where, AnyOf):
-        among = [_condition(query, each) for each in where.conditions]
-        return exp.paren(exp.or_(*among) if among else exp.false())
-    column = query.column(where.column)
-    if where.operator == "isnull":
-        return _missing(column, wanted=bool(where.value))
-    if where.operator in {"in", "not_in"}:
-        return _listed(stored(column), where)
-    if where.operator in _TEXT:
-        return _texted(stored(column), where.operator)
-    compared = _COMPARED[where.operator](this=stored(column), expression=exp.Placeholder())
-    if where.operator in {"gt", "gte"}:
-        # NaN is the greatest number to the engine, and nothing at all to the reader.
-        return exp.and_(compared, *(exp.Not(this=each) for each in is_nan(column)))
-    return compared
-
-
-def _missing(column: Column, *, wanted: bool) -> exp.Expr:
-    null = exp.Is(this=stored(column), expression=exp.Null())
-    missing = exp.paren(exp.or_(null, *is_nan(column)))
-    return missing if wanted else exp.Not(this=missing)
-
-
-def _texted(cell: exp.Expr, operator: str) -> exp.Expr:
-    arguments = [cell, exp.Placeholder()]
-    if operator == "icontains":
-        arguments = [exp.Lower(this=each) for each in arguments]
-    return exp.Anonymous(this=_TEXT[operator], expressions=arguments)
-
-
-def _listed(cell: exp.Expr, where: Where) -> exp.Expr:
-    values = [exp.Placeholder() for _ in range(where.value)]  # type: ignore[call-overload]
-    if not values:
-        return exp.true() if where.operator == "not_in" else exp.false()
-    among = exp.In(this=cell, expressions=values)
-    if where.operator == "in":
-        return among
-    missing = exp.Is(this=cell.copy(), expression=exp.Null())
-    return exp.paren(exp.or_(exp.Not(this=among), missing))
-
-
-def _ordered(query: Query, sort: str, named: dict[str, exp.Expr]) -> exp.Expr:
-    name = sort.removeprefix("-")
-    by = named[name].copy() if name in named else counted(query.column(name))
-    return exp.Ordered(this=by, desc=sort.startswith("-"), nulls_first=False)
+def _ordered(by: exp.Expr, *, descending: bool) -> exp.Expr:
+    return exp.Ordered(this=by, desc=descending, nulls_first=False)

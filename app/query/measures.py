@@ -1,22 +1,47 @@
 """The measures: figures over many rows, each as an expression and the type of its result."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from app.dataset import Column
+from app.query.cells import counted
+from app.query.query import Measure
 
 Expression = exp.Expr
+_ERRORS = ("mape", "wape", "bias")
+# Beyond it the sum of some million squares is no number any more.
+_WIDEST_SPREAD = exp.Literal.number("1e150")
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One measure: how many columns it looks at, what it computes, what type comes out."""
+    """One measure: how many columns it looks at, what it computes, and what comes out.
+
+    ``result`` gives the type and the engine's own type for the columns that are looked at.
+    """
 
     columns: int
     expression: Callable[..., Expression]
-    result: Callable[..., str]
+    result: Callable[..., tuple[str, str]]
+
+
+def figure(measure: Measure, columns: Sequence[Column]) -> tuple[Column, Expression]:
+    """Give what a measure of these columns is answered as, and its expression.
+
+    Null and NaN are left out; a figure that is no finite number is null.
+    """
+    function = FUNCTIONS[measure.function]
+    cells = [counted(column) for column in columns]
+    if measure.function in _ERRORS:
+        # The difference of two small or unsigned integers may not fit their own type.
+        pairs = zip(columns, cells, strict=True)
+        cells = [exp.cast(e, "int128") if c.type == "integer" else e for c, e in pairs]
+    result, physical = function.result(*columns)
+    expression = function.expression(*cells)
+    finite = _if(_call("isfinite", expression), expression) if result == "number" else expression
+    return Column(measure.name, result, physical=physical), finite
 
 
 def _call(name: str, *arguments: Expression) -> Expression:
@@ -74,16 +99,65 @@ def _simple(name: str) -> Callable[[Expression], Expression]:
     return lambda column: _call(name, column)
 
 
-def _same(column: Column) -> str:
-    return column.type
+def _if(condition: Expression, then: Expression) -> Expression:
+    return exp.Case(ifs=[exp.If(this=condition, true=then.copy())])
 
 
-def _integer(*_: Column) -> str:
-    return "integer"
+def _median(column: Expression) -> Expression:
+    # Between two decimals the engine's own is off in the last digits, and no decimal.
+    return _call("median", exp.cast(column, "double"))
 
 
-def _number(*_: Column) -> str:
-    return "number"
+def _stddev(column: Expression) -> Expression:
+    """Give it, or null where there are numbers whose squares are none: the engine would fail."""
+    column = exp.cast(column, "double")
+    small = exp.LT(this=exp.Abs(this=column), expression=_WIDEST_SPREAD)
+    spread = _call("stddev_samp", _if(small, column))
+    return _if(_call("bool_and", small.copy()), spread)
+
+
+def _same(column: Column) -> tuple[str, str]:
+    return column.type, column.physical
+
+
+def _total(column: Column) -> tuple[str, str]:
+    scale = column.physical.rpartition(",")[2].removesuffix(")")
+    physical = {"integer": "HUGEINT", "decimal": f"DECIMAL(38,{scale})"}
+    return column.type, physical.get(column.type, "DOUBLE")
+
+
+def _integer(*_: Column) -> tuple[str, str]:
+    return "integer", "BIGINT"
+
+
+def _number(*_: Column) -> tuple[str, str]:
+    return "number", "DOUBLE"
+
+
+# What can be asked of one column, by its type; the rest needs two, or none.
+_ANY = ("count_distinct",)
+_ORDERED = (*_ANY, "min", "max")
+_NUMERIC = (*_ORDERED, "sum", "avg", "median", "stddev")
+_OF_TYPE: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("integer", "number", "decimal"), _NUMERIC),
+    **dict.fromkeys(("string", "boolean", "date", "time", "timestamp"), _ORDERED),
+    "binary": _ANY,
+}
+
+
+def functions_of(column: Column) -> tuple[str, ...]:
+    """Give the names of the measures that look at one column and can be asked of this one."""
+    return _OF_TYPE.get(column.type, ())
+
+
+def result_of(function: str, *columns: Column) -> str:
+    """Give the name of the type that a measure of these columns has."""
+    return FUNCTIONS[function].result(*columns)[0]
+
+
+def is_scalar(column: Column) -> bool:
+    """Tell whether its values can be told apart, put in order and grouped by."""
+    return column.type in _OF_TYPE
 
 
 FUNCTIONS: Mapping[str, Function] = {
@@ -91,8 +165,10 @@ FUNCTIONS: Mapping[str, Function] = {
     "count_distinct": Function(
         1, lambda column: _call("count", exp.Distinct(expressions=[column])), _integer
     ),
-    "sum": Function(1, _simple("sum"), _same),
+    "sum": Function(1, _simple("sum"), _total),
     "avg": Function(1, _simple("avg"), _number),
+    "median": Function(1, _median, _number),
+    "stddev": Function(1, _stddev, _number),
     "min": Function(1, _simple("min"), _same),
     "max": Function(1, _simple("max"), _same),
     "mape": Function(2, _mape, _number),

@@ -44,8 +44,9 @@ class Query:
     """What is asked of one Dataset: rows by default, or figures where there are measures.
 
     ``sort`` holds names of what is answered, ``-name`` for descending; nulls come last both
-    ways. ``window`` groups by a calendar window of the dataset's ``time`` (weeks start on
-    Monday) and answers it as a date under ``window``.
+    ways. ``after`` holds, for each name of the sort, what the last row seen had there (None for
+    null): only rows beyond it are given. ``window`` groups by a calendar window of the
+    dataset's ``time`` (weeks start on Monday) and answers it as a date under ``window``.
     """
 
     dataset: Dataset
@@ -57,6 +58,22 @@ class Query:
     sort: Sequence[str] = ()
     limit: int | None = None
     offset: int = 0
+    after: Sequence[object] = ()
+
+    @property
+    def order(self) -> list[tuple[str, bool]]:
+        """Give the sort as names and whether each is descending.
+
+        A column whose own name begins with ``-`` is meant where there is no other.
+        """
+        names = {column.name for column in self.dataset.columns}
+        names |= {measure.name for measure in self.measures}
+        return [
+            (sort, False)
+            if sort in names and sort.removeprefix("-") not in names
+            else (sort.removeprefix("-"), sort.startswith("-"))
+            for sort in self.sort
+        ]
 
     @property
     def conditions(self) -> tuple[Where, ...]:

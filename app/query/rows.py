@@ -19,6 +19,12 @@ class WideInteger(int):
     __slots__ = ()
 
 
+class NanoTime(str):
+    """A timestamp in UTC by its text, where microseconds are too coarse."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """The lineage of what was answered: that of its newest row, and all model versions in it.
@@ -49,6 +55,15 @@ class Stamp:
             tuple(sorted({str(each) for each in versions})),
         )
 
+    @classmethod
+    def of_versions(cls, versions: Iterable[Mapping[str, object]]) -> "Stamp":
+        """Make that of all rows of these ``versions`` of a Table."""
+        stamp = NO_STAMP
+        for each in versions:
+            newest = (each["last_generated_at"], each["model_version"], each["dataset_id"])
+            stamp = stamp.joined(cls.of(newest, [each["model_version"]]))
+        return stamp
+
     def joined(self, other: "Stamp") -> "Stamp":
         """Give the Stamp of both together."""
         newer = max(self, other, key=lambda each: each._order())  # noqa: SLF001 - its own kind
@@ -68,11 +83,15 @@ NO_STAMP = Stamp()
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of an answer: named, typed columns, and cells row by row."""
+    """The rows of an answer: named, typed columns, and cells row by row.
+
+    ``more`` tells whether the limit of the Query left rows out.
+    """
 
     columns: tuple[Column, ...]
     cells: Sequence[tuple[object, ...]]
     stamp: Stamp
+    more: bool = False
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -80,6 +99,14 @@ class Rows:
     def __iter__(self) -> Iterator[Mapping[str, object]]:
         names = [column.name for column in self.columns]
         return (dict(zip(names, row, strict=True)) for row in self.cells)
+
+    def only(self, names: Sequence[str]) -> "Rows":
+        """Give the same rows with these columns alone, in this order."""
+        places = [[column.name for column in self.columns].index(name) for name in names]
+        if places == list(range(len(self.columns))):
+            return self
+        cells = [tuple(row[place] for place in places) for row in self.cells]
+        return Rows(tuple(self.columns[place] for place in places), cells, self.stamp, self.more)
 
     def first(self) -> Mapping[str, object] | None:
         """Give the first row, if there is one."""

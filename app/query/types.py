@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from math import isfinite
 
-from app.query.rows import WideInteger
+from app.query.rows import NanoTime, WideInteger
 
 EQUALITY = ("eq", "ne", "in", "not_in")
 ORDER = ("gt", "gte", "lt", "lte")
@@ -24,6 +24,8 @@ OPERATORS = (*EQUALITY, *ORDER, *TEXT, *NULLS)
 # The widest integer of the engine; digits beyond it can match no row.
 WIDEST = 2**127
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Digits of a second beyond microseconds, as far as they say anything.
+_FINER = re.compile(r"[.,][0-9]{6}(?!0+(?:[^0-9]|$))([0-9]{1,3})(?:[^0-9]|$)")
 MOST_DIGITS = 38
 
 
@@ -73,9 +75,14 @@ def _date(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def _timestamp(text: str) -> datetime:
+def _timestamp(text: str) -> datetime | NanoTime:
     value = datetime.fromisoformat(text)
-    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    settled = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    finer = _FINER.search(text)
+    if finer is None:
+        return settled
+    # Python reads nine digits of a second and forgets three.
+    return NanoTime(f"{settled.isoformat(timespec='microseconds')}{finer[1]}")
 
 
 def _time(text: str) -> time:
@@ -127,8 +134,15 @@ TYPES: Mapping[str, Type] = {
             "binary", "base64", _binary, (*EQUALITY, *NULLS),
             _schema("string", contentEncoding="base64"),
         ),
+        Type(
+            "duration", "nothing: a month is no number of days", _unreadable, NULLS,
+            _schema("string", format="duration"),
+        ),
         Type("json", "nothing: JSON cannot be compared", _unreadable, NULLS, {}),
-        Type("list", "nothing: lists cannot be compared", _unreadable, NULLS, _schema("array")),
+        Type(
+            "list", "nothing: lists cannot be compared", _unreadable, NULLS,
+            _schema("array", items={}),
+        ),
         Type("struct", "nothing: no struct compares", _unreadable, NULLS, _schema("object")),
         Type(
             "map", "nothing: maps cannot be compared", _unreadable, NULLS,

@@ -54,13 +54,14 @@ def changes_of(before: Side | None, after: Side | None) -> dict[str, object]:
     }
 
 
-def shared_names(before: Side, after: Side) -> tuple[Sequence[str], Sequence[str]] | None:
+def shared_names(before: Side, after: Side) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """Give the keys and the other columns by which both can be compared; None where not."""
     old, new = _columns(before), _columns(after)
     keys = after.dataset.keys
     if before.dataset.keys != keys or any(old.get(key) != new.get(key) for key in keys):
         return None
-    return keys, sorted(n for n in old.keys() & new.keys() if old[n] == new[n] and n not in keys)
+    same = {name for name in old.keys() & new.keys() if old[name] == new[name]}
+    return keys, tuple(sorted(same.difference(keys)))
 
 
 def _columns(side: Side | None) -> dict[str, str]:

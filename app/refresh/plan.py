@@ -8,6 +8,7 @@ from app.discovery import Clash, Plugins
 from app.engine import compare_tables
 from app.errors import RegistryError, ServiceError, SourceError, TableError
 from app.generation import Manifest, completed_datasets
+from app.query import Comparison, Query
 from app.refresh.changes import Side, changes_of, shared_names, sides
 from app.refresh.job import now
 from app.refresh.loads import Loaded, Place, load_steps
@@ -162,7 +163,9 @@ class Planner:
         old, new = self._file(before.table), self._file(after.table)
         if old is None or new is None:
             return None
-        counted = compare_tables(old, new, names, self.place.limits)
+        sides = Query(before.dataset), Query(after.dataset)
+        comparison = Comparison(*sides, keys=names[0], columns=names[1], limit=0)
+        counted = compare_tables(comparison, (old, new), self.place.limits)
         return None if counted is None else asdict(counted)
 
     def _file(self, table: Table) -> Path | None:

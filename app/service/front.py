@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from app.access import ANONYMOUS, Keyring
+from app.answers import Pieces
 from app.errors import (
     InternalError,
     MalformedRequestError,
@@ -36,7 +37,7 @@ _ALWAYS = {
 }
 
 Headers = list[tuple[str, str]]
-Response = tuple[str, Headers, bytes]
+Response = tuple[str, Headers, bytes | Pieces]
 
 
 class Front:
@@ -71,6 +72,8 @@ class Front:
             headers.append(("X-Generation", str(visit.current.number)))
         start_response(status, headers)
         _log(environ, visit, (status, started))
+        if isinstance(body, Pieces):
+            return body
         if environ["REQUEST_METHOD"] == "HEAD":
             return []
         return [body] if len(body) <= _LONGEST_WHOLE else _pieces(body, visit.current)
@@ -90,7 +93,7 @@ class Front:
 
 
 def _called(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response:
-    """Have an app answer, and take its whole response."""
+    """Have an app answer, and take its whole response; of a file, what sends it."""
     taken: list[tuple[str, Headers]] = []
 
     def start(status: str, headers: Headers, *_: Any) -> Callable[[bytes], object]:  # noqa: ANN401
@@ -98,12 +101,14 @@ def _called(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response:
         return lambda _: None
 
     parts = app(environ, start)
+    status, headers = taken[-1]
+    if isinstance(parts, Pieces):
+        return status, headers, parts
     try:
         body = b"".join(parts)
     finally:
         close: Callable[[], object] = getattr(parts, "close", lambda: None)
         close()
-    status, headers = taken[-1]
     return status, headers, body
 
 

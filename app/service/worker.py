@@ -5,16 +5,18 @@ import os
 import secrets
 from threading import Event, Lock, Thread
 
+import pyarrow as pa
 import structlog
 
 from app.access import Keyring
-from app.answers import Keeper, MemoryCache
+from app.answers import Keeper, MemoryCache, Spool
 from app.discovery import Plugins
-from app.engine import EngineLimits, Queue
+from app.engine import EngineLimits, Queue, Turns
 from app.errors import NoGenerationError
 from app.generation import (
     CurrentGeneration,
     Generation,
+    KeptGenerations,
     Store,
     WorkerMark,
     mark_worker,
@@ -48,12 +50,17 @@ class Worker:
         }
         self.store = Store.at(settings.state)
         self.keeper = Keeper(MemoryCache(settings.cache_bytes))
-        self.services = _services(settings, self.store, self.keeper)
+        kept = KeptGenerations(self.store, self._opened)
+        self.services = _services(settings, self.store, (self.keeper, kept))
         self.current = CurrentGeneration(self.store, self._open, self._take)
         self._limits = EngineLimits(
             settings.engine_threads, settings.engine_memory, self.store.spill
         )
-        self._queue = Queue(settings.queries_running, settings.queries_waiting)
+        self._turns = Turns(
+            Queue(settings.queries_running, settings.queries_waiting),
+            Queue(settings.exports_running, settings.exports_waiting),
+            settings.export_seconds,
+        )
         self._apps: dict[str, App] = {}
         self._lock = Lock()
         self._telling = Lock()
@@ -118,9 +125,12 @@ class Worker:
 
     def _open(self, name: str) -> Generation:
         """Open a Generation with its app, so that no request finds it half ready."""
-        generation = open_generation(self.store, name, self._limits, self._queue)
+        generation = self._opened(name)
         self.app_for(generation)
         return generation
+
+    def _opened(self, name: str) -> Generation:
+        return open_generation(self.store, name, self._limits, self._turns)
 
     def _take(self, generation: Generation) -> None:
         """Forget the Answers of older Generations, and tell what is served now."""
@@ -148,11 +158,15 @@ def front_from_environment() -> Front:
     """Make the WSGI callable of a worker by the environment's settings."""
     settings = read_settings(os.environ)
     configure_logs(settings.log_level)
+    # Arrow's own allocators keep what one large export has taken.
+    pa.set_memory_pool(pa.system_memory_pool())
     return make_front(settings, watch=True)
 
 
-def _services(settings: Settings, store: Store, keeper: Keeper) -> Services:
+def _services(settings: Settings, store: Store, held: tuple[Keeper, KeptGenerations]) -> Services:
+    keeper, kept = held
     plugins = Plugins(settings.plugins)
     refresher = Refresher(settings, store, plugins)
-    answering = Answering(keeper, store.key())
-    return Services(plugins, answering, refresher, Health(plugins, refresher, keeper))
+    answering = Answering(keeper, Spool(store.spool, settings.spool_bytes), store.key())
+    health = Health(plugins, refresher, keeper)
+    return Services(plugins, answering, refresher, health, kept)

@@ -22,6 +22,14 @@ MORE = """\
     lineage: {dataset_id: {value: x}, model_version: {value: x}, generated_at: {value: 2026-01-01}}
 """
 
+ITEMS_AGAIN = """\
+  again:
+    source: gold
+    path: dim_items.parquet
+    keys: [item_id]
+    lineage: {dataset_id: dataset_id, model_version: {value: none}, generated_at: updated_at}
+"""
+
 
 @pytest.fixture
 def store(settings):
@@ -320,3 +328,11 @@ def test_a_check_finds_what_a_refresh_would_and_makes_no_store(checked, settings
     write_table("fact_inventory", {"item_id": ["A"]})
     assert [error.facts["dataset"] for error in checked()] == ["items", "inventory"]
     assert not settings.state.exists()
+
+
+def test_two_datasets_may_be_one_table(first, registry_file, refresh, store):
+    more = [ITEMS_AGAIN.replace("again", f"again_{place}") for place in range(8)]
+    registry_file.write_text(registry_file.read_text() + "".join(more))
+    assert refresh().status == "succeeded"
+    tables = store.latest().tables
+    assert len({tables[f"again_{place}"].hash for place in range(8)}) == 1

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.dataset import Freshness
-from app.engine import Queue
+from app.engine import Queue, Turns
 from app.errors import NoGenerationError
 from app.generation import (
     CurrentGeneration,
@@ -73,14 +73,14 @@ def make(store, bench_at):
 
 @pytest.fixture
 def opener(store, bench):
-    queue = Queue(4, 4)
-    return lambda name: open_generation(store, name, bench.limits, queue)
+    turns = Turns(Queue(4, 4), Queue(1, 1), 60)
+    return lambda name: open_generation(store, name, bench.limits, turns)
 
 
 def test_a_store_is_ours_alone(tmp_path):
     store = Store.at(tmp_path / "deep" / "state")
     folders = [store.path, *(path for path in store.path.iterdir() if path.is_dir())]
-    assert len(folders) == 8
+    assert len(folders) == 9
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
     assert Store.at(store.path) == store
 

@@ -95,3 +95,12 @@ def test_numbers_go_on_after_old_ones_are_gone(store, commit):
     collect(store, NEVER)
     assert store.next_number() == 4
     assert store.latest().number == 3
+
+
+def test_answers_on_disk_go_with_their_generation(store, commit):
+    for letter in "abc":
+        commit(9, letter)
+    for name in ("1-a", "2-b", "3-c", "1-d.part"):
+        (store.spool / name).touch()
+    collect(store, NEVER)
+    assert sorted(path.name for path in store.spool.iterdir()) == ["1-d.part", "2-b", "3-c"]

@@ -1,11 +1,8 @@
 """Finds plugins, checks their hooks, and keeps a plugin that fails from harming anything else."""
 
 import importlib.util
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
 from hashlib import sha256
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -14,39 +11,11 @@ from types import ModuleType
 import pluggy
 import structlog
 
-from app.dataset import Constant, Dataset
+from app.dataset import Dataset
+from app.discovery.offers import Clash, Offer, apart, nearest_of, offered
 from app.plugin import Endpoint, PluginHooks
 
 log = structlog.get_logger()
-
-_OPTIONS = ("path", "columns")
-_PATH = re.compile(r"(/(?!\.+(?:/|$))([A-Za-z0-9._~-]+|{[a-z_]+}))+")
-_PLACE = re.compile(r"{[a-z_]+}")
-# The service's own addresses below /api/v1.
-_RESERVED = ("/datasets", "/data", "/datapackage.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """An endpoint as one dataset offers it; ``dataset`` has its columns under the endpoint's names.
-
-    ``others`` names the datasets it reads, by option.
-    """
-
-    plugin: str
-    endpoint: Endpoint
-    dataset: Dataset
-    path: str
-    others: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Clash:
-    """Something an endpoint of the registry cannot be: where it stands there, and why."""
-
-    dataset: str
-    endpoint: str
-    message: str
 
 
 class Plugins:
@@ -77,7 +46,7 @@ class Plugins:
         for dataset in datasets.values():
             for each in self._of(dataset, datasets):
                 (offers if isinstance(each, Offer) else clashes).append(each)  # type: ignore[arg-type]
-        return _apart(offers, clashes)
+        return apart(offers, clashes)
 
     def _of(self, dataset: Dataset, datasets: Mapping[str, Dataset]) -> Iterator[Offer | Clash]:
         known: dict[str, tuple[str, Endpoint]] = {}
@@ -87,12 +56,13 @@ class Plugins:
                 told = f"plugins {other!r} and {plugin!r} both bring it"
                 yield Clash(dataset.name, endpoint.name, told)
                 known[endpoint.name] = (other, endpoint)
-        for name, options in dataset.endpoints.items():
+        generic = [name for name, (_, each) in known.items() if each.generic and dataset.generic]
+        for name, options in {**{each: {} for each in generic}, **dataset.endpoints}.items():
             if name in known:
-                yield _offered(*known[name], dataset, (options, datasets))
+                yield offered(*known[name], dataset, (options, datasets))
             elif not self.failures:
                 # With a plugin down nobody can say that the name is wrong: it may be the plugin's.
-                yield Clash(dataset.name, name, "no plugin offers it" + _nearest(name, known))
+                yield Clash(dataset.name, name, "no plugin offers it" + nearest_of(name, known))
 
     def _endpoints(self, dataset: Dataset) -> Iterator[tuple[str, Endpoint]]:
         for hook in self._manager.hook.endpoints.get_hookimpls():
@@ -162,89 +132,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, pluggy.PluginValidationError):
         return str(error.args[-1])
     return f"{type(error).__name__} while it was imported"
-
-
-def _offered(
-    plugin: str,
-    endpoint: Endpoint,
-    dataset: Dataset,
-    given: tuple[Mapping[str, object], Mapping[str, Dataset]],
-) -> Offer | Clash:
-    options, datasets = given
-    message = _unfit(endpoint, dataset, options, datasets)
-    if message is not None:
-        return Clash(dataset.name, endpoint.name, message)
-    columns = {**endpoint.columns, **_mapping(options.get("columns"))}
-    others = {name: str(options[name]) for name in endpoint.reads if name in options}
-    path = str(options.get("path", endpoint.path))
-    return Offer(plugin, endpoint, dataset.renamed(columns), path, others)
-
-
-def _unfit(
-    endpoint: Endpoint,
-    dataset: Dataset,
-    options: Mapping[str, object],
-    datasets: Mapping[str, Dataset],
-) -> str | None:
-    """Say why a dataset cannot offer an endpoint with these options; None where it can."""
-    allowed = (*_OPTIONS, *endpoint.reads)
-    for option in options:
-        if option not in allowed:
-            return f"unknown option {option!r}" + _nearest(option, allowed)
-    misled = _misled(endpoint, str(options.get("path", endpoint.path)))
-    if misled is not None:
-        return misled
-    for option in endpoint.reads:
-        if option in options and options[option] not in datasets:
-            named = str(options[option])
-            return f"{option}: no dataset {named!r}" + _nearest(named, datasets)
-    for name, column in {**endpoint.columns, **_mapping(options.get("columns"))}.items():
-        if isinstance(column, str) and not dataset.has_column(column):
-            served = [each.name for each in dataset.columns]
-            return f"needs a column {column!r} as {name!r}" + _nearest(column, served)
-    return None
-
-
-def _misled(endpoint: Endpoint, path: str) -> str | None:
-    """Say why an endpoint cannot have that path; None where it can."""
-    if not _PATH.fullmatch(path):
-        return f"path {path!r}: parts of letters, digits, '._~-', or one name in braces are allowed"
-    if any(f"{path}/".startswith(f"{own}/") for own in _RESERVED):
-        return f"path {path!r}: {', '.join(_RESERVED)} are the service's own"
-    needed = sorted(_PLACE.findall(endpoint.path))
-    if sorted(_PLACE.findall(path)) != needed:
-        return f"path {path!r}: it needs {', '.join(needed) or 'no braces'}, once each"
-    return None
-
-
-def _mapping(value: object) -> dict[str, str | Constant]:
-    """Read the option ``columns``: for a name, a column or ``{value: text}``."""
-    if not isinstance(value, Mapping):
-        return {}
-    return {
-        str(name): Constant(str(each.get("value"))) if isinstance(each, Mapping) else str(each)
-        for name, each in value.items()
-    }
-
-
-def _nearest(name: str, names: Sequence[str] | Mapping[str, object]) -> str:
-    close = get_close_matches(name, list(names), n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there is {', '.join(names)}" if names else ""
-
-
-def _apart(offers: list[Offer], clashes: list[Clash]) -> tuple[list[Offer], list[Clash]]:
-    """Take out the offers that share a route, or that are known to clash already."""
-    routes: dict[str, list[Offer]] = {}
-    for offer in offers:
-        routes.setdefault(_PLACE.sub("{}", offer.path), []).append(offer)
-    for sharing in routes.values():
-        if len(sharing) > 1:
-            path = sharing[0].path
-            names = " and ".join(f"{each.dataset.name}.{each.endpoint.name}" for each in sharing)
-            told = f"{names} share the route {path!r}; give one a 'path' of its own"
-            clashes.extend(Clash(e.dataset.name, e.endpoint.name, told) for e in sharing)
-    down = {(clash.dataset, clash.endpoint) for clash in clashes}
-    kept = [each for each in offers if (each.dataset.name, each.endpoint.name) not in down]
-    return kept, clashes

@@ -1,0 +1,84 @@
+"""Keeps the spool within its bytes: what is least recently used goes, and so do rests."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import ExportTooLargeError
+
+_STEP = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The room of all files in a folder together; a file takes it before it is written."""
+
+    folder: Path
+    limit: int
+
+    def reserve(self, descriptor: int, size: int) -> int:
+        """Make room for a file to grow to ``size``; give how far it may grow.
+
+        Raises:
+            ExportTooLargeError: there is less room, even without all that is not in use.
+        """
+        with self._alone():
+            own = os.fstat(descriptor).st_size
+            free = self.limit - self._used() + own
+            if free < size:
+                free += self._make_free(size - free)
+            if free < size:
+                raise ExportTooLargeError("There is no room for exports of this size.")
+            reserved = min(size + _STEP, free)
+            # Its length tells the others, and a full disk is known before the work.
+            os.posix_fallocate(descriptor, 0, reserved)
+            return reserved
+
+    def _used(self) -> int:
+        return sum(stat.st_size for _, stat in self._files())
+
+    def _make_free(self, size: int) -> int:
+        """Remove what nobody makes, least recently used first; give how much it was."""
+        freed = 0
+        for path, stat in sorted(self._files(), key=lambda each: each[1].st_mtime_ns):
+            if freed >= size:
+                break
+            if path.suffix != ".part":
+                path.unlink(missing_ok=True)
+                freed += stat.st_size
+            elif _remove_left(path):
+                freed += stat.st_size
+        return freed
+
+    def _files(self) -> list[tuple[Path, os.stat_result]]:
+        found = []
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):
+                found.append((path, path.stat()))
+        return found
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        # The folder itself is locked: a lock file in it would be one more thing to count.
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _remove_left(part: Path) -> bool:
+    """Remove the part if the one who made it is gone: whoever makes one has it locked."""
+    with suppress(FileNotFoundError, BlockingIOError):
+        descriptor = os.open(part, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
+        finally:
+            os.close(descriptor)
+        return True
+    return False

@@ -1,0 +1,94 @@
+"""Older Generations: opened when somebody asks for one, a few at a time, as long as it is kept."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from threading import Lock
+
+from app.engine import Queue, compare_engines
+from app.errors import GenerationGoneError
+from app.generation.generation import Generation
+from app.generation.manifest import Manifest, manifest_name
+from app.generation.store import Store
+from app.query import Compared, Comparison, compare
+from app.table import Fact
+
+_MOST_OPEN = 2
+# Each one across Generations takes as much memory as all questions to one do.
+_MOST_COMPARED, _MOST_WAITING = 1, 4
+
+
+class KeptGenerations:
+    """The Generations that the Store keeps, by their numbers."""
+
+    def __init__(self, store: Store, opener: Callable[[str], Generation]) -> None:
+        self._store = store
+        self._open = opener
+        self._opened: OrderedDict[int, Generation] = OrderedDict()
+        self._lock = Lock()
+        self._comparing = Queue(_MOST_COMPARED, _MOST_WAITING)
+        # A manifest never changes, so it is read once.
+        self._manifest = lru_cache(maxsize=128)(store.manifest)
+
+    def open(self, number: int) -> Generation:
+        """Give that Generation; whoever holds it may go on reading when it is collected.
+
+        Raises:
+            GenerationGoneError: it is not kept, or was never made.
+        """
+        with self._lock:
+            if number not in self._opened:
+                self._opened[number] = self._opened_now(number)
+            self._opened.move_to_end(number)
+            while len(self._opened) > _MOST_OPEN:
+                self._opened.popitem(last=False)
+            return self._opened[number]
+
+    def compare(self, asked: Generation, comparison: Comparison) -> Compared:
+        """Run a Comparison that is asked of a Generation; its other side may be of a kept one.
+
+        Raises:
+            GenerationGoneError: that one is not kept.
+            BusyError: too many questions are being worked on.
+        """
+        if comparison.generation is None:
+            return compare(comparison, asked.engine.run)
+        other = self.open(comparison.generation)
+        with self._comparing.turn():
+            try:
+                return compare_engines(comparison, (other.engine, asked.engine))
+            except FileNotFoundError as error:
+                raise _gone(other.number, self._store.numbers()) from error
+
+    def history(self, dataset: str, until: int) -> list[Fact]:
+        """Give ``generation, committed_at, table`` of each kept one that has a dataset.
+
+        Newest first; ``until`` is the number of the newest to be told.
+        """
+        told: list[Fact] = []
+        for number in reversed(self._store.numbers()):
+            manifest = self._manifest_of(number) if number <= until else None
+            if manifest is not None and dataset in manifest.tables:
+                at, table = manifest.committed_at, manifest.tables[dataset]
+                told.append({"generation": number, "committed_at": at, "table": table})
+        return told
+
+    def _opened_now(self, number: int) -> Generation:
+        # One that is written and not yet pointed at is nobody's to see.
+        current = self._store.current() or ""
+        kept = [each for each in self._store.numbers() if manifest_name(each) <= current]
+        if number in kept:
+            with suppress(FileNotFoundError):
+                return self._open(manifest_name(number))
+        raise _gone(number, kept)
+
+    def _manifest_of(self, number: int) -> Manifest | None:
+        try:
+            return self._manifest(manifest_name(number))
+        except FileNotFoundError:
+            return None
+
+
+def _gone(number: int, kept: Sequence[int]) -> GenerationGoneError:
+    return GenerationGoneError(f"Generation {number} is not kept.", generation=number, kept=kept)

@@ -1,0 +1,88 @@
+"""Exports over HTTP: made into the spool, then sent from there, whole or in part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from flask import Request, Response
+from werkzeug.http import parse_range_header
+
+from app.answers import Pieces, Spooled
+from app.dataset import Dataset
+from app.errors import RangeNotSatisfiableError
+from app.formats import Form, write_export
+from app.generation import Generation
+from app.http.stamping import lineage_headers, metadata, told_of
+from app.plugin import FORMATS, Export
+
+_CHARSET = {"csv": "; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """An Export with what it is made of; ``wide_as_text`` is the parameter ``bigint``."""
+
+    export: Export
+    generation: Generation
+    dataset: Dataset
+    wide_as_text: bool
+
+    def write(self, sink: BinaryIO) -> Mapping[str, object]:
+        """Write the file, and give its headers and what the log says of it.
+
+        Raises:
+            BusyError: too many exports are being made.
+            ExportTooLargeError: it does not fit the spool.
+            ExportTooSlowError: it takes longer than one may.
+            NoRoomError: there is not enough memory, or the disk is full.
+        """
+        name, export = self.dataset.name, self.export
+        options = {**export.options, "bigint": "string" if self.wide_as_text else None}
+        with self.generation.export(export.query) as (batches, stamp):
+            about = metadata(self.generation, self.dataset, stamp)
+            write_export(batches, Form(export.format, options, about), sink)
+        headers = {
+            "Content-Type": FORMATS[export.format] + _CHARSET.get(export.format, ""),
+            "Content-Disposition": f'attachment; filename="{name}.{export.format}"',
+            **lineage_headers(stamp),
+        }
+        return {"headers": headers, "log": told_of(self.dataset, stamp)}
+
+
+def send(request: Request, spooled: Spooled, headers: Mapping[str, str]) -> Response:
+    """Give the response with a spooled Answer, or with the one range of it that is asked for.
+
+    Several ranges, and one of another content than there is now, are answered with all of it.
+
+    Raises:
+        RangeNotSatisfiableError: the range begins beyond the end.
+    """
+    if request.if_none_match.star_tag:
+        spooled.file.close()
+        return Response(status=304, headers=headers)
+    headers = {**headers, **spooled.told["headers"], "Accept-Ranges": "bytes"}
+    start, stop = 0, spooled.length
+    asked = _range(request, headers["ETag"])
+    if asked is not None:
+        found = parse_range_header(asked).range_for_length(spooled.length)  # type: ignore[union-attr]
+        if found is None:
+            spooled.file.close()
+            told = f"There are {spooled.length} bytes."
+            raise RangeNotSatisfiableError(told, length=spooled.length)
+        start, stop = found
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{spooled.length}"
+    headers["Content-Length"] = str(stop - start)
+    pieces = Pieces(spooled, start, stop)
+    status = 200 if asked is None else 206
+    return Response(pieces, status, headers, direct_passthrough=True)
+
+
+def _range(request: Request, etag: str) -> str | None:
+    """Give the header of the one range of bytes that is asked for, if it counts."""
+    asked = request.range
+    if request.method != "GET" or asked is None or asked.units != "bytes":
+        return None
+    condition = request.headers.get("If-Range")
+    if len(asked.ranges) != 1 or condition not in (None, etag):
+        return None
+    return asked.to_header()

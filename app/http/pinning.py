@@ -1,0 +1,80 @@
+"""Which Generation a request reads: the current one, or the kept one that it names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.dataset import Constant, Dataset
+from app.discovery import Offer
+from app.errors import GenerationGoneError
+from app.generation import Generation, KeptGenerations
+from app.http.visit import Visit
+from app.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a call reads: a Generation, and its datasets under the names of an offer."""
+
+    generation: Generation
+    dataset: Dataset
+    others: Mapping[str, Dataset]
+
+
+def pin(visit: Visit, kept: KeptGenerations, number: int | None) -> Generation:
+    """Have a visit read that Generation from now on; None stays with the current one.
+
+    Raises:
+        GenerationGoneError: it is not kept.
+    """
+    if number is not None and number != visit.generation.number:
+        visit.current = kept.open(number)
+    return visit.generation
+
+
+def reading(offer: Offer, current: Generation, pinned: Generation) -> Reading:
+    """Give what an offer of the current Generation reads in the pinned one.
+
+    Raises:
+        GenerationGoneError: a dataset is not in it, or has other columns.
+    """
+    own = offer.dataset
+    if pinned is not current:
+        for name in (own.name, *offer.others.values()):
+            _check_alike(name, current, pinned)
+        own = _renamed(pinned.datasets[own.name], tuple(offer.columns.items()))
+    others = {option: pinned.datasets[name] for option, name in offer.others.items()}
+    return Reading(pinned, own, others)
+
+
+def dataset_in(generation: Generation, name: str) -> tuple[Dataset, Table]:
+    """Give a dataset with its Table, as a kept Generation has them.
+
+    Raises:
+        GenerationGoneError: it has no such dataset.
+    """
+    if name not in generation.datasets:
+        raise _differing(name, generation, "is not in")
+    return generation.datasets[name], generation.tables[name]
+
+
+def _check_alike(name: str, current: Generation, pinned: Generation) -> None:
+    known, _ = dataset_in(pinned, name)
+    if _columns(known) != _columns(current.datasets[name]):
+        raise _differing(name, pinned, "has other columns in")
+
+
+def _differing(name: str, generation: Generation, told: str) -> GenerationGoneError:
+    number = generation.number
+    message = f"{name} {told} Generation {number}."
+    return GenerationGoneError(message, generation=number, dataset=name)
+
+
+def _columns(dataset: Dataset) -> tuple[object, ...]:
+    return dataset.keys, {column.name: column.type for column in dataset.columns}
+
+
+@lru_cache(maxsize=64)
+def _renamed(dataset: Dataset, names: tuple[tuple[str, str | Constant], ...]) -> Dataset:
+    """Give the same Dataset again for the same names: Statements are kept by it."""
+    return dataset.renamed(dict(names))
