@@ -11,6 +11,7 @@ from itertools import islice
 from math import isfinite
 from typing import TextIO
 
+import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -21,6 +22,8 @@ _LEVELS = {
     "error": logging.ERROR,
 }
 _MOST_BYTES = 2_048
+# Most texts are; they are taken as they are.
+_SHORT = 256
 _MOST_ITEMS = 50
 _MOST_DEPTH = 4
 _MOST_BITS = 256
@@ -124,11 +127,18 @@ def _tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
     first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
     fields = {name: _field(value) for name, value in {**first, **event}.items()}
+    # It knows no numbers of more than 64 bits.
+    with suppress(TypeError):
+        line = orjson.dumps(fields)
+        if line.isascii() and b"\x7f" not in line:
+            return line.decode()
     # Escaped down to ASCII, so that no line or terminal control is left.
     return json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
 
 
 def _field(value: object) -> object:
+    if type(value) is str and len(value) <= _SHORT and value.isascii():
+        return value
     plain = _plain(value, 0)
     if isinstance(plain, dict | list):
         text = json.dumps(plain)
