@@ -81,6 +81,14 @@ class Freshness:
             return "warn"
         return "fresh"
 
+    def next_change(self, newest: datetime | None, now: datetime) -> datetime | None:
+        """Give when the status will be another one; None if it stays as it is."""
+        if newest is None:
+            return None
+        ages = (self.warn_after, self.error_after)
+        changes = (newest + age for age in ages if age is not None and newest + age >= now)
+        return min(changes, default=None)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:

@@ -143,10 +143,6 @@ class RangeNotSatisfiableError(ServiceError):
 
     slug, title, status = "range-not-satisfiable", "Range not satisfiable", 416
 
-    def __init__(self, detail: str, *, length: int = 0, **facts: object) -> None:
-        headers = {"Content-Range": f"bytes */{length}"}
-        super().__init__(detail, headers=headers, length=length, **facts)
-
 
 class InvalidBodyError(ServiceError):
     """The body is JSON but does not fit."""

@@ -137,8 +137,10 @@ def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 
 def _field(value: object) -> object:
-    if type(value) is str and len(value) <= _SHORT and value.isascii():
+    if value is None or (type(value) is str and len(value) <= _SHORT and value.isascii()):
         return value
+    if type(value) in {int, float}:
+        return _number(value)  # type: ignore[arg-type]
     plain = _plain(value, 0)
     if isinstance(plain, dict | list):
         text = json.dumps(plain)

@@ -27,11 +27,13 @@ class Identity:
     query: str
     freshness: str
     format: str = "json"
+    encoding: str = ""
 
     @property
     def text(self) -> str:
         """Write it as one line; the Generation comes first, so that its Answers go together."""
-        parts = (self.generation, self.route, self.query, self.format, self.freshness, __version__)
+        form = f"{self.format} {self.encoding}"
+        parts = (self.generation, self.route, self.query, form, self.freshness, __version__)
         return "\n".join(map(str, parts))
 
     @property

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from app.formats.batches import JSON_TEXT, Batches, has_mark
 from app.formats.cells import Column, by_value, plain_texts
 from app.formats.json import json_bytes
-from app.formats.texts import JsonTexts, known
+from app.formats.texts import JsonTexts, joined, known
 
 Row = list[tuple[Column, pa.Field]]
 
 _BOM = "\ufeff".encode()
 # RFC 4180 ends a line this way.
 _CRLF = "\r\n"
-_MOST_BYTES = 1024 * 1024
+_MOST_BYTES = 2 * 1024 * 1024
 _QUOTED = '[",\r\n]|^$'
 # What a spreadsheet takes for a formula.
 _FORMULA = "^[=+\\-@\t\r]"
@@ -27,7 +27,7 @@ def write_json(batches: Batches, sink: BinaryIO, metadata: object, texts: JsonTe
     """Write ``{"data": [...], "metadata": ...}``."""
     sink.write(b'{"data":[')
     first = True
-    for written in _written(batches, lambda row: _joined(",", texts.record(row))):
+    for written in _written(batches, lambda row: texts.record(row, before=",")):
         sink.write(written[1:] if first else written)
         first = False
     sink.write(b'],"metadata":' + json_bytes(metadata) + b"}")
@@ -35,7 +35,7 @@ def write_json(batches: Batches, sink: BinaryIO, metadata: object, texts: JsonTe
 
 def write_ndjson(batches: Batches, sink: BinaryIO, texts: JsonTexts) -> None:
     """Write a JSON object a line."""
-    for written in _written(batches, lambda row: _joined(texts.record(row), "\n")):
+    for written in _written(batches, lambda row: texts.record(row, after="\n")):
         sink.write(written)
 
 
@@ -60,8 +60,8 @@ class Csv:
     def _lines(self, row: Row) -> Column:
         fields: list[object] = []
         for cells, field in row:
-            fields += ["," if fields else "", pc.coalesce(self._field(cells, field), "")]
-        return _joined(*fields, _CRLF)
+            fields += ["," if fields else "", self._field(cells, field)]
+        return joined(*fields, _CRLF, null="")
 
     def _field(self, cells: Column, field: pa.Field) -> Column:
         if pa.types.is_nested(field.type):

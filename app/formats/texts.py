@@ -25,12 +25,18 @@ class JsonTexts:
         """Give the JSON of each cell; of a null, ``null``."""
         return pc.coalesce(self._known(cells, field), "null")
 
-    def record(self, columns: list[tuple[Column, pa.Field]]) -> Column:
-        """Give an object for each row, its members in the order of the columns."""
+    def record(
+        self, columns: list[tuple[Column, pa.Field]], before: str = "", after: str = ""
+    ) -> Column:
+        """Give an object for each row, its members in the order of the columns.
+
+        ``before`` and ``after`` stand around each: to join them later would copy all of it.
+        """
         parts: list[object] = []
         for cells, field in columns:
-            parts += ["," if parts else "{", f"{_quoted(field.name)}:", self.of(cells, field)]
-        return pc.binary_join_element_wise(*parts, "}", "")
+            opening = "," if parts else before + "{"
+            parts += [f"{opening}{_quoted(field.name)}:", self._known(cells, field)]
+        return joined(*parts, "}" + after, null="null")
 
     def _known(self, cells: Column, field: pa.Field) -> Column:
         kind = field.type
@@ -65,7 +71,7 @@ class JsonTexts:
             return pc.replace_substring_regex(cells, "[\r\n]", " ")
         if pa.types.is_string(kind):
             return by_value(_strings, cells)
-        return _in_quotes(plain_texts(cells, field))
+        return by_value(lambda each: _in_quotes(plain_texts(each, field)), cells)
 
     def _integers(self, cells: Column, texts: Column) -> Column:
         kind = cells.type
@@ -76,6 +82,11 @@ class JsonTexts:
         if not pa.types.is_unsigned_integer(kind):
             wide = pc.or_(wide, pc.less(cells, pa.scalar(-most, kind)))
         return pc.if_else(wide, _in_quotes(texts), texts)
+
+
+def joined(*parts: object, null: str) -> Column:
+    """Put texts together row by row; ``null`` stands for those that are null."""
+    return pc.binary_join_element_wise(*parts, "", null_handling="replace", null_replacement=null)
 
 
 def _strings(cells: Column) -> Column:

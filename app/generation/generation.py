@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 
 from app.dataset import Dataset
 from app.engine import DuckEngine, EngineLimits, Turns
@@ -62,6 +63,12 @@ class Generation:
             stamp = self.engine.run(compile_summary(query)).stamp
             with self.engine.stream(compile_export(query), seconds) as batches:
                 yield batches, stamp
+
+    def fresh_until(self, dataset: str) -> float:
+        """Give the time, in seconds of the clock, at which that dataset's freshness changes."""
+        freshness = self.datasets[dataset].freshness
+        change = freshness.next_change(self.tables[dataset].newest, datetime.now(UTC))
+        return inf if change is None else change.timestamp()
 
     def freshness(self, dataset: str) -> str:
         """Give ``fresh``, ``warn`` or ``error`` for that dataset, now."""

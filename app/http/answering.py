@@ -1,13 +1,14 @@
 """From a question to a response: identity, 304, kept Answer or a new one, lineage and headers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
+from math import inf
 from typing import cast
 
 from flask import Request, Response
 
-from app.answers import Answer, Identity, Keeper, Spool
+from app.answers import ENCODINGS, Answer, Identity, Keeper, Known, Spool, encoded
 from app.dataset import Dataset
 from app.errors import NotAcceptableError
 from app.formats import JSON, json_bytes, plain
@@ -17,6 +18,8 @@ from app.http.stamping import lineage_headers, metadata, told_of
 from app.http.visit import visit_of
 from app.query import Stamp
 from app.registry import yaml_text
+
+_CATALOGUE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,11 @@ class Question:
     dataset: Dataset | None = None
     media: Sequence[str] = (JSON,)
     wide_as_text: bool = False
+
+    @property
+    def seconds(self) -> int:
+        """Give how long an Answer may be kept."""
+        return _CATALOGUE_SECONDS if self.dataset is None else self.dataset.max_age
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +75,47 @@ class Answering:
         generation, dataset = visit.generation, question.dataset
         media = _media(request, question.media)
         late = _freshness(generation, dataset)
-        identity = Identity(generation.number, request.path, question.query, late, media)
-        constant = _constant_headers(dataset, identity.etag(self.key))
-        known = _known(request, constant["ETag"])
+        plain = Identity(generation.number, request.path, question.query, late, media)
+        identity = replace(plain, encoding=_encoding(request))
+        headers = _constant_headers(dataset, identity.etag(self.key))
+        known = _known(request, headers["ETag"]) or _known(request, plain.etag(self.key))
         if known is not None:
             kept = self.keeper.kept(identity)
             about = {} if dataset is None else {"dataset": dataset.name}
             visit.told.update({**about, **(kept.told if kept else {}), "cache": "revalidated"})
-            return Response(status=304, headers={**constant, "ETag": known})
-        seconds = dataset.max_age if dataset is not None else _CATALOGUE_SECONDS
-        answer, outcome = self.keeper.answer(
-            identity, seconds, lambda: _answer(make(generation), generation, (question, media))
-        )
+            return Response(status=304, headers={**headers, "ETag": known})
+
+        def answered() -> Answer:
+            return _answer(make(generation), generation, (question, media))
+
+        answer, outcome = self.keeper.answer(plain, question.seconds, answered)
         if answer.spooled:
-            return self._sent(request, identity, constant, lambda: make(generation))
+            headers["ETag"] = plain.etag(self.key)
+            return self._sent(request, plain, headers, lambda: make(generation))
         visit.told.update(answer.told, cache=outcome)
+        return self._given(request, (question, identity), headers, answer)
+
+    def _given(
+        self,
+        request: Request,
+        asked: tuple[Question, Identity],
+        headers: Mapping[str, str],
+        answer: Answer,
+    ) -> Response:
+        """Give an Answer in the encoding of its identity, which the front may give again."""
+        visit, (question, identity) = visit_of(request), asked
+        if identity.encoding:
+            plain = answer
+            answer, _ = self.keeper.answer(
+                identity, question.seconds, lambda: encoded(plain, identity.encoding)
+            )
         if request.if_none_match.star_tag:
             # "*" stands for any answer there is, so one had to be made first.
-            return Response(status=304, headers=constant)
-        return Response(answer.body, headers={**constant, **answer.headers})
+            return Response(status=304, headers=headers)
+        both = (tuple(headers.items()), tuple(answer.headers.items()))
+        until = _fresh_until(visit.generation, question.dataset)
+        visit.known = Known(identity, *both, visit.told, visit.generation.number, until)
+        return Response(answer.body, headers={**headers, **answer.headers})
 
     def _sent(
         self,
@@ -101,7 +131,11 @@ class Answering:
         return send(request, spooled, {**headers, "ETag": tag})
 
 
-_CATALOGUE_SECONDS = 60
+def _encoding(request: Request) -> str:
+    """Give the encoding that the client likes best, of those there are; none is the empty one."""
+    return request.accept_encodings.best_match(ENCODINGS) or "" if request.accept_encodings else ""
+
+
 _YAML = "application/yaml"
 
 
@@ -161,12 +195,17 @@ def _constant_headers(dataset: Dataset | None, etag: str) -> dict[str, str]:
     headers = {
         "ETag": etag,
         "Cache-Control": "no-cache",
-        "Vary": "Accept",
+        "Vary": "Accept, Accept-Encoding",
     }
     if dataset is not None and dataset.deprecated_since is not None:
         since = datetime.combine(dataset.deprecated_since, time(), UTC)
         headers["Deprecation"] = f"@{int(since.timestamp())}"
     return headers
+
+
+def _fresh_until(generation: Generation, dataset: Dataset | None) -> float:
+    names = list(generation.datasets) if dataset is None else [dataset.name]
+    return min(map(generation.fresh_until, names), default=inf)
 
 
 def _freshness(generation: Generation, dataset: Dataset | None) -> str:

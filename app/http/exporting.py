@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from flask import Request, Response
-from werkzeug.http import parse_range_header
+from werkzeug.datastructures import Range
 
 from app.answers import Pieces, Spooled
 from app.dataset import Dataset
@@ -58,31 +58,29 @@ def send(request: Request, spooled: Spooled, headers: Mapping[str, str]) -> Resp
         RangeNotSatisfiableError: the range begins beyond the end.
     """
     if request.if_none_match.star_tag:
-        spooled.file.close()
         return Response(status=304, headers=headers)
     headers = {**headers, **spooled.told["headers"], "Accept-Ranges": "bytes"}
-    start, stop = 0, spooled.length
-    asked = _range(request, headers["ETag"])
+    asked, length = _range(request, headers["ETag"]), spooled.length
+    start, stop = (0, length) if asked is None else _within(asked, length)
     if asked is not None:
-        found = parse_range_header(asked).range_for_length(spooled.length)  # type: ignore[union-attr]
-        if found is None:
-            spooled.file.close()
-            told = f"There are {spooled.length} bytes."
-            raise RangeNotSatisfiableError(told, length=spooled.length)
-        start, stop = found
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{spooled.length}"
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{length}"
     headers["Content-Length"] = str(stop - start)
-    pieces = Pieces(spooled, start, stop)
-    status = 200 if asked is None else 206
+    pieces, status = Pieces(spooled, start, stop), 200 if asked is None else 206
     return Response(pieces, status, headers, direct_passthrough=True)
 
 
-def _range(request: Request, etag: str) -> str | None:
-    """Give the header of the one range of bytes that is asked for, if it counts."""
-    asked = request.range
-    if request.method != "GET" or asked is None or asked.units != "bytes":
+def _range(request: Request, etag: str) -> Range | None:
+    """Give the one range of bytes that is asked for, if it counts."""
+    asked, condition = request.range, request.headers.get("If-Range", etag)
+    if request.method != "GET" or asked is None or asked.units != "bytes" or condition != etag:
         return None
-    condition = request.headers.get("If-Range")
-    if len(asked.ranges) != 1 or condition not in (None, etag):
-        return None
-    return asked.to_header()
+    return asked if len(asked.ranges) == 1 else None
+
+
+def _within(asked: Range, length: int) -> tuple[int, int]:
+    found = asked.range_for_length(length)
+    if found is None:
+        headers = {"Content-Range": f"bytes */{length}"}
+        raise RangeNotSatisfiableError(f"There are {length} bytes.", headers=headers, length=length)
+    start, stop = found
+    return start, stop

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from app.access import ANONYMOUS, Keyring
-from app.answers import Pieces
+from app.answers import Addresses, Keeper, Pieces
 from app.errors import (
     InternalError,
     MalformedRequestError,
@@ -47,11 +47,14 @@ class Front:
         self,
         current: CurrentGeneration,
         keyring: Keyring,
+        answers: tuple[Keeper, Addresses],
         app_for: "Callable[[Generation | None], WSGIApplication]",
     ) -> None:
         self._current = current
         self._keyring = keyring
+        self._keeper, self._addresses = answers
         self._app_for = app_for
+        self._log = log.bind()
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -69,14 +72,27 @@ class Front:
             status, headers, body = _refusal(told, visit)
         headers += [*_ALWAYS.items(), ("X-Request-Id", visit.request_id)]
         if visit.current is not None:
-            headers.append(("X-Generation", str(visit.current.number)))
+            headers.append(("X-Generation", str(visit.number)))
         start_response(status, headers)
-        _log(environ, visit, (status, started))
+        self._tell(environ, visit, (status, started))
         if isinstance(body, Pieces):
             return body
         if environ["REQUEST_METHOD"] == "HEAD":
             return []
         return [body] if len(body) <= _LONGEST_WHOLE else _pieces(body, visit.current)
+
+    def _tell(self, environ: Mapping[str, Any], visit: Visit, ended: tuple[str, float]) -> None:
+        status, started = ended
+        self._log.info(
+            "request",
+            request_id=visit.request_id,
+            method=environ["REQUEST_METHOD"],
+            status=int(status[:3]),
+            ms=round((perf_counter() - started) * 1000, 2),
+            generation=visit.number,
+            key_id=visit.caller.key_id,
+            **{"route": None, "cache": "none", **visit.told},
+        )
 
     def _response(self, environ: "WSGIEnvironment", visit: Visit) -> Response:
         _check_address(environ)
@@ -88,8 +104,44 @@ class Front:
         visit.caller = self._keyring.caller(
             environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")
         )
+        address = _address(environ, visit.current)
+        leaving = None if address is None else self._leaving(address, environ, visit)
+        if leaving is not None:
+            return leaving
         environ[VISIT] = visit
-        return _called(self._app_for(visit.current), environ)
+        response = _called(self._app_for(visit.current), environ)
+        if address is not None and visit.known is not None:
+            self._addresses.learn(address, visit.known)
+        return response
+
+    def _leaving(self, address: str, environ: "WSGIEnvironment", visit: Visit) -> Response | None:
+        """Give what is kept for an address, or that nothing changed; None where Flask must look."""
+        known = self._addresses.find(address)
+        if known is None:
+            return None
+        asked = environ.get("HTTP_IF_NONE_MATCH")
+        if asked is not None:
+            if asked != known.etag:
+                return None
+            visit.leave(known, "revalidated")
+            return "304 NOT MODIFIED", list(known.shared), b""
+        answer = self._keeper.kept(known.identity)
+        if answer is None:
+            return None
+        visit.leave(known, "kept")
+        length = ("Content-Length", str(len(answer.body)))
+        return "200 OK", [*known.shared, *known.own, length], answer.body
+
+
+def _address(environ: Mapping[str, Any], current: Generation | None) -> str | None:
+    """Write all that an Answer may depend on; None for a request that no kept one answers."""
+    if environ["REQUEST_METHOD"] not in {"GET", "HEAD"} or current is None:
+        return None
+    if "HTTP_RANGE" in environ:
+        return None
+    asked = (current.name, environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
+    liked = (environ.get("HTTP_ACCEPT", ""), environ.get("HTTP_ACCEPT_ENCODING", ""))
+    return "\n".join((*asked, *liked))
 
 
 def _called(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response:
@@ -139,17 +191,3 @@ def _pieces(body: bytes, held: Generation | None) -> Iterator[bytes]:  # noqa: A
     view = memoryview(body)
     for start in range(0, len(view), _PIECE):
         yield bytes(view[start : start + _PIECE])
-
-
-def _log(environ: Mapping[str, Any], visit: Visit, ended: tuple[str, float]) -> None:
-    status, started = ended
-    log.info(
-        "request",
-        request_id=visit.request_id,
-        method=environ["REQUEST_METHOD"],
-        status=int(status[:3]),
-        ms=round((perf_counter() - started) * 1000, 2),
-        generation=None if visit.current is None else visit.current.number,
-        key_id=visit.caller.key_id,
-        **{"route": None, "cache": "none", **visit.told},
-    )

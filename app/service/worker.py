@@ -9,7 +9,7 @@ import pyarrow as pa
 import structlog
 
 from app.access import Keyring
-from app.answers import Keeper, MemoryCache, Spool
+from app.answers import Addresses, Keeper, MemoryCache, Spool
 from app.discovery import Plugins
 from app.engine import EngineLimits, Queue, Turns
 from app.errors import NoGenerationError
@@ -151,7 +151,9 @@ def make_front(settings: Settings, *, watch: bool = False) -> Front:
     worker.warm()
     if watch:
         worker.watch()
-    return Front(worker.current, Keyring(settings.keys_file), worker.app_for)
+    # An address costs a tenth of its answer, so it has as much of the room.
+    answers = (worker.keeper, Addresses(settings.cache_bytes // 10))
+    return Front(worker.current, Keyring(settings.keys_file), answers, worker.app_for)
 
 
 def front_from_environment() -> Front:

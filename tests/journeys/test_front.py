@@ -1,0 +1,111 @@
+"""Kept Answers leave from the front as they would from behind it, where nothing changed."""
+
+import gzip
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from werkzeug.test import Client
+
+from app.service import make_front
+from tests.conftest import forecast_columns
+
+SERIES = "/api/v1/items/A/timeseries?start=2026-01-01&end=2026-01-10"
+ADDRESSES = [
+    SERIES,
+    "/api/v1/items?q=a&limit=2",
+    "/api/v1/datasets",
+    "/api/v1/datasets/forecasts/rows?limit=3&sort=-forecast",
+    "/api/v1/datasets/forecasts/aggregate?group_by=item_id",
+    "/api/v1/datasets/items/contract",
+]
+CHANGING = {"X-Request-Id", "Date"}
+
+
+def told(answer):
+    headers = {n: v for n, v in answer.headers.items() if n not in CHANGING}
+    return answer.status_code, headers, answer.data
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("asked", [{}, {"Accept-Encoding": "gzip"}, {"Accept": "*/*"}])
+def test_a_kept_answer_is_the_same_from_the_front_as_from_behind_it(client, address, asked):
+    made, kept = (client.get(address, headers=asked) for _ in range(2))
+    assert told(kept) == told(made)
+    assert client.head(address, headers=asked).headers["Content-Length"] == str(len(made.data))
+    tag = {**asked, "If-None-Match": made.headers["ETag"]}
+    confirmed = [client.get(address, headers=tag) for _ in range(2)]
+    assert {each.status_code for each in confirmed} == {304}
+    assert {each.headers["ETag"] for each in confirmed} == {made.headers["ETag"]}
+    assert client.get(address, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+
+
+def test_questions_that_are_the_same_share_one_answer(client, events):
+    client.get("/api/v1/items?q=a&limit=2")
+    client.get("/api/v1/items?limit=2&q=a&offset=0")
+    requests = [each for each in events if each["event"] == "request"]
+    assert [each["cache"] for each in requests] == ["made", "kept"]
+
+
+def test_a_kept_answer_is_logged_like_any_other(client, events):
+    for _ in range(2):
+        client.get(SERIES)
+    made, kept = (each for each in events if each["event"] == "request")
+    assert (made["cache"], kept["cache"]) == ("made", "kept")
+    same = ("route", "status", "method", "dataset", "dataset_id", "model_version", "generation")
+    assert [kept[name] for name in same] == [made[name] for name in same]
+
+
+def test_a_kept_answer_does_not_outlive_its_generation(client, write_table, refresh):
+    before = client.get(SERIES).json
+    assert client.get(SERIES).json == before
+    write_table("fact_forecast", forecast_columns("v2", factor=2.0))
+    assert refresh().status == "succeeded"
+    after = client.get(SERIES)
+    assert after.json["metadata"]["generation"] == int(after.headers["X-Generation"]) == 2
+    assert after.json["timeseries"][0]["forecast"] == 2 * before["timeseries"][0]["forecast"]
+
+
+def test_a_pinned_answer_says_which_generation_it_is_of(client, write_table, refresh):
+    write_table("fact_forecast", forecast_columns("v2"))
+    assert refresh().status == "succeeded"
+    for _ in range(2):
+        assert client.get(f"{SERIES}&generation=1").headers["X-Generation"] == "1"
+
+
+def test_a_wrong_key_is_refused_whatever_is_kept(client):
+    assert client.get(SERIES).status_code == 200
+    assert client.get(SERIES, headers={"X-API-Key": "assay_wrong"}).status_code == 401
+    assert client.get(SERIES, headers={"Authorization": "Bearer x"}).status_code == 401
+
+
+def test_a_kept_answer_does_not_hide_that_its_dataset_has_become_late(
+    registry_file, write_table, refresh, settings
+):
+    made_at = datetime.now(UTC) - timedelta(minutes=1) + timedelta(seconds=3)
+    columns = forecast_columns()
+    write_table("fact_forecast", {**columns, "generated_at": [made_at] * len(columns["date"])})
+    place = "    endpoints:\n      timeseries"
+    late = "    freshness: {warn_after: {count: 1, period: minute}}\n"
+    registry_file.write_text(registry_file.read_text().replace(place, late + place))
+    assert refresh().status == "succeeded"
+    client = Client(make_front(settings))
+    assert client.get(SERIES).json["metadata"]["freshness"] == "fresh"
+    tag = client.get(SERIES).headers["ETag"]
+    while datetime.now(UTC) < made_at + timedelta(minutes=1, seconds=0.1):
+        assert client.get(SERIES).status_code == 200
+    assert client.get(SERIES, headers={"If-None-Match": tag}).status_code == 200
+    assert client.get(SERIES).json["metadata"]["freshness"] == "warn"
+
+
+def test_an_encoding_is_chosen_by_the_client_and_told(client):
+    address = "/api/v1/datasets"
+    plain = client.get(address)
+    answer = client.get(address, headers={"Accept-Encoding": "gzip;q=0.5, identity;q=0.1"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(answer.data) == plain.data
+    assert answer.headers["ETag"] != plain.headers["ETag"]
+    assert {"Accept", "Accept-Encoding"} <= set(answer.headers["Vary"].split(", "))
+    for nothing in ("", "identity", "deflate", "gzip;q=0"):
+        untouched = client.get(address, headers={"Accept-Encoding": nothing})
+        assert "Content-Encoding" not in untouched.headers
+        assert untouched.data == plain.data
