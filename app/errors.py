@@ -69,6 +69,12 @@ class ConflictingCredentialsError(ServiceError):
     slug, title, status = "conflicting-credentials", "Two different credentials", 400
 
 
+class CredentialInAddressError(ServiceError):
+    """A key or a token stands in the path or the query."""
+
+    slug, title, status = "credential-in-address", "Credential in the address", 400
+
+
 class CredentialError(ServiceError):
     """A credential is needed and missing, or it is not a valid one."""
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import threading
 import traceback
@@ -27,6 +28,10 @@ _SHORT = 256
 _MOST_ITEMS = 50
 _MOST_DEPTH = 4
 _MOST_BITS = 256
+# A key, of which the id may be told; or a token, of which nothing may.
+_CREDENTIAL = re.compile(
+    r"(assay_[0-9A-Za-z]{8}_)[0-9A-Za-z]{38}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*", re.ASCII
+)
 _SERVER_LOGGERS = ("_granian", "granian.access")
 
 
@@ -66,6 +71,11 @@ def configure_logs(level: str, stream: TextIO | None = None) -> None:
         server = logging.getLogger(name)
         server.handlers.clear()
         server.propagate = True
+
+
+def hidden(text: str) -> str:
+    """Give a text without the keys and tokens that may stand in it."""
+    return _CREDENTIAL.sub(r"\1…", text)
 
 
 def server_logging() -> dict[str, object]:
@@ -117,7 +127,7 @@ def _tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         error = told if isinstance(told, BaseException) else sys.exc_info()[1] if told else None
     if error is None:
         return event
-    raw = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace")
+    raw = hidden("".join(traceback.format_exception(error))).encode("utf-8", "backslashreplace")
     # The end of a traceback is the part that tells.
     cut = "…" if len(raw) > _MOST_BYTES else ""
     tail = cut + raw[-(_MOST_BYTES - len(cut.encode())) :].decode("utf-8", "ignore")
@@ -131,9 +141,9 @@ def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
     with suppress(TypeError):
         line = orjson.dumps(fields)
         if line.isascii() and b"\x7f" not in line:
-            return line.decode()
+            return hidden(line.decode())
     # Escaped down to ASCII, so that no line or terminal control is left.
-    return json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
+    return hidden(json.dumps(fields, ensure_ascii=True, separators=(",", ":")))
 
 
 def _field(value: object) -> object:
@@ -178,6 +188,8 @@ def _text(value: object) -> str:
 
 
 def _cut(text: str) -> str:
+    # What is cut afterwards would not be known as a key any more.
+    text = hidden(text[: 2 * _MOST_BYTES])
     raw = text[:_MOST_BYTES].encode("utf-8", "backslashreplace")
     if len(raw) <= _MOST_BYTES and len(text) <= _MOST_BYTES:
         return raw.decode()

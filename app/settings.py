@@ -51,6 +51,15 @@ def _path(default: str) -> Rule:
     return Rule(default, "a path; a relative one starts at the working directory", parse)
 
 
+def _maybe_path() -> Rule:
+    parse = _path("").parse
+    return Rule("", "a path, or nothing", lambda text: parse(text) if text else None)
+
+
+def _text(allowed: str, default: str = "") -> Rule:
+    return Rule(default, allowed, str)
+
+
 def _host(default: str) -> Rule:
     def parse(text: str) -> str:
         if not re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text):
@@ -109,6 +118,13 @@ class Settings:
     state: Annotated[Path, _path(".assay")]
     # An empty default: where the keys are, the state directory decides.
     keys_file: Annotated[Path, _path("")]
+    keys: Annotated[str, _text("JSON as in the keys file, or nothing")]
+    token_keys: Annotated[Path | None, _maybe_path()]
+    token_algorithms: Annotated[str, _word("RS", "RS", "PS", "ES", "EdDSA", "HS")]
+    token_issuer: Annotated[str, _text("any text")]
+    token_audience: Annotated[str, _text("any text")]
+    token_scopes: Annotated[str, _text("the name of a claim", "scope")]
+    token_seconds: Annotated[int, _number("3600", 60, 86400)]
     plugins: Annotated[Path, _path("plugins")]
     host: Annotated[str, _host("127.0.0.1")]
     port: Annotated[int, _number("8000", 0, 65535)]
@@ -131,7 +147,8 @@ class Settings:
 
     def environment(self) -> dict[str, str]:
         """Give the variables that make the same Settings, for a child process."""
-        return {variable: str(getattr(self, field_of(variable))) for variable in rules()}
+        values = {variable: getattr(self, field_of(variable)) for variable in rules()}
+        return {variable: "" if each is None else str(each) for variable, each in values.items()}
 
 
 def rules() -> dict[str, Rule]:

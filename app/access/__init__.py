@@ -1,12 +1,14 @@
-"""Keys, scopes and callers: who asks, and what it may."""
+"""Keys, tokens, scopes and callers: who asks, and what it may."""
 
-from app.access.caller import ANONYMOUS, SCOPES, Caller
-from app.access.keyfile import KeyFileError, drop_key, keep_key, read_keys
+from app.access.caller import ANONYMOUS, PUBLIC, SCOPES, Caller
+from app.access.keyfile import KeyFileError, drop_key, keep_key, parse_keys, read_keys, revoke_key
 from app.access.keyring import Keyring
 from app.access.keys import KeyRecord, new_key
+from app.access.opening import open_keyring
 
 __all__ = [
     "ANONYMOUS",
+    "PUBLIC",
     "SCOPES",
     "Caller",
     "KeyFileError",
@@ -15,5 +17,8 @@ __all__ = [
     "drop_key",
     "keep_key",
     "new_key",
+    "open_keyring",
+    "parse_keys",
     "read_keys",
+    "revoke_key",
 ]

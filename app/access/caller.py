@@ -1,27 +1,32 @@
 """Who asks and what it may. Knows no key and no file."""
 
+import re
 from dataclasses import dataclass
 
 from app.errors import CredentialError, ForbiddenError
 
-# What a key of each scope may do.
-SCOPES = {
-    "read": frozenset({"read"}),
-    "refresh": frozenset({"refresh"}),
-    "admin": frozenset({"admin", "refresh", "read"}),
-}
+# What the service itself asks for; any other scope is one that a dataset names as its `access`.
+ADMIN, REFRESH, READ = SCOPES = ("admin", "refresh", "read")
+# What everybody may, with a key or without.
+PUBLIC = "public"
+_SCOPE = re.compile("[a-z][a-z0-9_]{0,62}")
+
+
+def is_scope(text: object) -> bool:
+    """Tell whether a key or a token can hold that scope."""
+    return isinstance(text, str) and text != PUBLIC and _SCOPE.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: ``key_id`` names the key, None without one; ``scopes`` are those of the key."""
+    """Who asks: ``key_id`` names the key or the token's subject, None without one."""
 
     key_id: str | None
     scopes: frozenset[str]
 
     def may(self, scope: str) -> bool:
-        """Tell whether one of the caller's scopes is, or implies, ``scope``."""
-        return any(scope in SCOPES.get(held, {held}) for held in self.scopes)
+        """Tell whether the caller holds a scope; ``admin`` implies each, ``public`` needs none."""
+        return scope == PUBLIC or scope in self.scopes or ADMIN in self.scopes
 
     def require(self, scope: str) -> None:
         """Refuse a caller who may not do what ``scope`` allows.

@@ -5,11 +5,12 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app.access.keys import KeyRecord
-
-MOST_BYTES = 1 << 20
+from app.access.watched import MOST_BYTES
 
 
 class KeyFileError(ValueError):
@@ -65,6 +66,26 @@ def keep_key(path: Path, record: KeyRecord) -> None:
         _write(path, (*records, record))
 
 
+def revoke_key(path: Path, key_id: str) -> bool:
+    """Have a key of the file valid no longer; tell whether it is there.
+
+    Its record stays, to tell whose it was. One that is revoked already stays as it is.
+
+    Raises:
+        KeyFileError: the file is broken.
+        OSError: it cannot be written.
+    """
+    if not path.exists():
+        return False
+    now = datetime.now(UTC).replace(microsecond=0)
+    with _alone(path):
+        records = {record.id: record for record in read_keys(path)}
+        record = records.get(key_id)
+        if record is not None and record.revoked_at is None:
+            _write(path, tuple({**records, key_id: replace(record, revoked_at=now)}.values()))
+    return record is not None
+
+
 def drop_key(path: Path, key_id: str) -> bool:
     """Take a key out of the file; tell whether it was there.
 
@@ -90,7 +111,7 @@ def _record(index: int, fact: object) -> KeyRecord:
     except KeyError as error:
         raise KeyFileError(f"keys[{index}]: no member {error}") from None
     except (TypeError, ValueError):
-        raise KeyFileError(f"keys[{index}]: a member does not fit") from None
+        raise KeyFileError(f"keys[{index}]: a member is unknown or does not fit") from None
 
 
 @contextmanager

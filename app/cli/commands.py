@@ -7,8 +7,8 @@ from typing import NoReturn
 import click
 
 from app import __version__
-from app.access import SCOPES, KeyFileError, keep_key, new_key
 from app.cli.demo_data import write_demo_data
+from app.cli.keys import keys
 from app.cli.progress import follow, lines_of, lines_of_plan, told_settings
 from app.cli.serving import first_generation, prepare_demo, run_server
 from app.discovery import Plugins
@@ -138,28 +138,7 @@ def rollback(generation: int) -> None:
     click.echo(f"{job.status}: generation {job.generation['to']}")
 
 
-@main.group()
-def keys() -> None:
-    """Keys of callers."""
-
-
-@keys.command()
-@click.option("--name", required=True, help="Whose key it is.")
-@click.option("--scope", required=True, type=click.Choice(list(SCOPES)))
-@click.option("--file", type=click.Path(dir_okay=False, path_type=Path), help="ASSAY_KEYS_FILE.")
-def create(name: str, scope: str, file: Path | None) -> None:
-    """Make a key and print it, this once, as the last line; only its hash is kept."""
-    path = file or told_settings().keys_file
-    try:
-        key, record = new_key(name, scope)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    try:
-        keep_key(path, record)
-    except (KeyFileError, OSError) as error:
-        raise click.ClickException(f"{path.name} cannot be written: {error}") from error
-    click.echo(f"key {record.id} for {name} with scope {scope}, kept in {path}", err=True)
-    click.echo(key)
+main.add_command(keys)
 
 
 @main.command()

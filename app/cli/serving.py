@@ -12,7 +12,7 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
-from app.access import drop_key, keep_key, new_key, read_keys
+from app.access import KeyFileError, drop_key, keep_key, new_key, open_keyring, read_keys
 from app.cli.demo_data import write_demo_data
 from app.cli.progress import follow, lines_of
 from app.discovery import Plugins
@@ -58,6 +58,7 @@ def first_generation(settings: Settings) -> None:
 def run_server(settings: Settings) -> None:
     """Serve with worker processes until a signal; accepted requests are finished first."""
     _check_port(settings)
+    _check_keys(settings)
     os.environ.update(settings.environment())
     # A worker that was forked after DuckDB had been opened could hang or crash.
     multiprocessing.set_start_method("spawn", force=True)
@@ -132,6 +133,16 @@ def _check_port(settings: Settings) -> None:
             where = f"{settings.host}:{settings.port}"
             hint = "choose another: PORT=8001 make demo, or --port 8001"
             raise click.ClickException(f"{where} {why}; {hint}") from error
+
+
+def _check_keys(settings: Settings) -> None:
+    """Say what is wrong with keys or tokens here: each worker would end by it, again and again."""
+    try:
+        problem = open_keyring(settings).problem
+    except KeyFileError as error:
+        raise click.ClickException(str(error)) from error
+    if problem:
+        _tell([f"the keys file is broken, nobody has one of its keys: {problem}"])
 
 
 def _tell(lines: list[str]) -> None:

@@ -7,6 +7,7 @@ from werkzeug.exceptions import HTTPException
 from app import errors
 from app.errors import ServiceError
 from app.formats import json_bytes
+from app.logs import hidden
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -50,7 +51,9 @@ def problem_bytes(error: ServiceError, request_id: str) -> tuple[bytes, dict[str
         "Cache-Control": "no-store",
         **error.headers,
     }
-    return json_bytes(problem_document(error, request_id)), headers
+    body = json_bytes(problem_document(error, request_id)).decode()
+    # A refusal repeats what was wrong, which may be a key in the wrong place.
+    return hidden(body).encode(), headers
 
 
 def refusal_of(error: HTTPException) -> ServiceError:

@@ -5,12 +5,14 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import structlog
 
 from app.access import ANONYMOUS, Keyring
 from app.answers import Addresses, Keeper, Pieces
 from app.errors import (
+    CredentialInAddressError,
     InternalError,
     MalformedRequestError,
     NoGenerationError,
@@ -19,6 +21,7 @@ from app.errors import (
 )
 from app.generation import CurrentGeneration, Generation
 from app.http import VISIT, Visit, problem_bytes
+from app.logs import hidden
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -29,6 +32,8 @@ _LONGEST_ADDRESS = 8192
 _PIECE = 256 * 1024
 # A server may hold a list of bytes once for each connection; pieces it takes as they are sent.
 _LONGEST_WHOLE = 1024 * 1024
+# How often a key may have been percent-encoded and still be found.
+_MOST_ENCODINGS = 3
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ALWAYS = {
     "Server": "Assay",
@@ -173,6 +178,18 @@ def _check_address(environ: Mapping[str, Any]) -> None:
         path.encode("latin-1").decode()
     except UnicodeError as error:
         raise MalformedRequestError("The path is not UTF-8.") from error
+    _check_secrets(f"{path}?{environ.get('QUERY_STRING', '')}")
+
+
+def _check_secrets(address: str) -> None:
+    """Refuse an address with a key or token in it: addresses are logged on their way."""
+    for _ in range(_MOST_ENCODINGS):
+        if hidden(address) != address:
+            told = "A key or token belongs into a header; this one is known to others now."
+            raise CredentialInAddressError(told)
+        if "%" not in address:
+            return
+        address = unquote(address)
 
 
 def _request_id(environ: Mapping[str, Any]) -> str:

@@ -105,7 +105,10 @@ def test_mistakes_of_the_environment_are_all_told_before_anything_is_done(run, s
         ("serve", "--port", "99999"),
         ("serve", "--workers", "0"),
         ("keys", "create", "--name", "x"),
-        ("keys", "create", "--name", "x", "--scope", "root"),
+        ("keys", "create", "--name", "x", "--scope", "Root"),
+        ("keys", "create", "--name", "x", "--scope", "read", "--expires-in", "9y"),
+        ("keys", "create", "--name", "x", "--scope", "read", "--not-before", "soon"),
+        ("keys", "revoke"),
         ("keys", "create", "--name", "", "--scope", "read"),
         ("demo-data",),
         ("openapi", "--format", "xml"),
@@ -126,6 +129,42 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept(run, settings):
     assert key not in content
     assert key.rpartition("_")[2] not in content + made.stderr
     assert settings.keys_file.stat().st_mode & 0o077 == 0
+
+
+def test_a_key_may_have_several_scopes_and_a_time(run, settings):
+    scopes = ("--scope", "read", "--scope", "finance")
+    times = ("--not-before", "2999-01-01", "--expires-in", "90d")
+    made = ended(run("keys", "create", "--name", "ann", *scopes, *times), 0)
+    assert "scope finance lets read what says 'access: finance'" in made.stderr
+    (record,) = read_keys(settings.keys_file)
+    assert record.scopes == {"read", "finance"}
+    assert (record.expires_at - record.not_before).days == 90
+    told = ended(run("keys", "list"), 0).stdout.splitlines()
+    assert told[1].split() == [
+        *(record.id, "not", "yet", "valid", "finance,read"),
+        *("2999-01-01T00:00Z", "2999-04-01T00:00Z", "ann"),
+    ]  # fmt: skip
+
+
+def test_a_key_that_is_revoked_stays_in_the_list(run, settings):
+    ended(run("keys", "create", "--name", "ann", "--scope", "read"), 0)
+    (record,) = read_keys(settings.keys_file)
+    assert ended(run("keys", "revoke", record.id), 0).stdout == f"key {record.id} is revoked\n"
+    assert f"{record.id}  revoked" in ended(run("keys", "list"), 0).stdout
+    assert "no key of that id" in ended(run("keys", "revoke", "00000000"), 1).stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"ASSAY_KEYS": "assay_nonsense"}, "ASSAY_KEYS: not JSON"),
+        ({"ASSAY_TOKEN_KEYS": "/nowhere"}, "needs ASSAY_TOKEN_ISSUER"),
+    ],
+)
+def test_keys_that_are_broken_start_no_server(run, refresh, registry_file, variables, told):
+    assert registry_file.exists()
+    refresh()
+    assert told in ended(run("serve", "--port", "0", **variables), 1).stderr
 
 
 def test_a_key_may_be_kept_in_another_file(run, settings, tmp_path):

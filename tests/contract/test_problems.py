@@ -17,6 +17,7 @@ CATALOGUE = {
     "busy": 503,
     "state-unusable": 503,
     "conflicting-credentials": 400,
+    "credential-in-address": 400,
     "endpoint-failed": 500,
     "export-too-large": 507,
     "export-too-slow": 503,

@@ -6,6 +6,7 @@ from pathlib import Path
 from app.settings import rules
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+EMPTY = {"ASSAY_KEYS_FILE": "`keys.json` in the state directory"}
 
 
 def test_the_page_has_each_variable_with_its_default_and_what_is_allowed():
@@ -14,7 +15,7 @@ def test_the_page_has_each_variable_with_its_default_and_what_is_allowed():
     )
     told = {name: (default, allowed) for name, default, _, allowed in rows}
     held = {
-        name: (f"`{rule.default}`" if rule.default else "`keys.json` in the state directory")
+        name: (f"`{rule.default}`" if rule.default else EMPTY.get(name, "empty"))
         for name, rule in rules().items()
     }
     assert told == {name: (held[name], rule.allowed) for name, rule in rules().items()}

@@ -8,17 +8,21 @@ import stat
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from app.access.caller import ANONYMOUS, Caller
-from app.access.keyfile import KeyFileError, drop_key, keep_key, read_keys
+from app.access.keyfile import KeyFileError, drop_key, keep_key, read_keys, revoke_key
 from app.access.keyring import Keyring
-from app.access.keys import hash_of, id_of, new_key
+from app.access.keys import KeyRecord, hash_of, id_of, new_key
 from app.errors import ConflictingCredentialsError, CredentialError, ForbiddenError
 
 ROOT = Path(__file__).parents[2]
+NOW, SECOND = datetime(2026, 1, 1, tzinfo=UTC), timedelta(seconds=1)
+LATER = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -47,11 +51,17 @@ def made(path, scope):
 
 @pytest.mark.parametrize(
     ("held", "allowed"),
-    [("read", {"read"}), ("refresh", {"refresh"}), ("admin", {"read", "refresh", "admin"})],
+    [
+        ("read", {"read"}),
+        ("refresh", {"refresh"}),
+        ("finance", {"finance"}),
+        ("admin", {"read", "refresh", "admin", "finance"}),
+    ],
 )
 def test_a_scope_allows_what_it_implies_and_no_more(held, allowed):
     caller = Caller("id", frozenset({held}))
-    assert {scope for scope in ("read", "refresh", "admin") if caller.may(scope)} == allowed
+    scopes = ("read", "refresh", "admin", "finance", "public")
+    assert {scope for scope in scopes if caller.may(scope)} == allowed | {"public"}
 
 
 def test_a_caller_without_a_key_is_told_how_to_give_one():
@@ -87,11 +97,44 @@ def test_any_one_wrong_letter_shows_in_the_checksum():
 
 @pytest.mark.parametrize(
     ("name", "scope"),
-    [("x", "write"), ("x", ""), ("", "read"), ("x" * 101, "read"), ("a\nb", "read")],
+    [
+        ("x", "Write"),
+        ("x", "public"),
+        ("x", "a b"),
+        ("x", ""),
+        ("", "read"),
+        ("x" * 101, "read"),
+        ("a\nb", "read"),
+    ],
 )
 def test_a_key_needs_a_scope_that_exists_and_a_name(name, scope):
     with pytest.raises(ValueError, match=r"no scope|needs a name"):
         new_key(name, scope)
+
+
+@pytest.mark.parametrize(
+    ("moments", "state"),
+    [
+        ({}, "valid"),
+        ({"not_before": NOW}, "valid"),
+        ({"not_before": NOW + SECOND}, "not yet valid"),
+        ({"expires_at": NOW + SECOND}, "valid"),
+        ({"expires_at": NOW}, "expired"),
+        ({"expires_at": NOW, "revoked_at": NOW}, "revoked"),
+    ],
+)
+def test_a_key_is_valid_from_a_moment_to_another_until_it_is_revoked(moments, state):
+    record = replace(new_key("dashboard", "read")[1], **moments)
+    assert record.state(NOW) == state
+    assert KeyRecord.from_fact(json.loads(json.dumps(record.as_fact()))) == record
+
+
+@pytest.mark.parametrize(
+    "moments", [{"expires_at": NOW}, {"expires_at": LATER, "not_before": LATER}]
+)
+def test_a_key_that_would_never_be_valid_is_not_made(moments):
+    with pytest.raises(ValueError, match="expires before"):
+        new_key("dashboard", "read", **moments)
 
 
 # The file
@@ -115,6 +158,41 @@ def test_a_key_that_was_dropped_is_not_valid_any_more(path, key, keyring):
     assert not drop_key(path, caller.key_id)
     with pytest.raises(CredentialError):
         keyring.caller(None, key)
+
+
+def test_a_key_that_was_revoked_is_not_valid_any_more_and_stays_in_the_file(path, key, keyring):
+    key_id = keyring.caller(None, key).key_id
+    assert revoke_key(path, key_id)
+    (revoked,) = read_keys(path)
+    with pytest.raises(CredentialError):
+        keyring.caller(None, key)
+    assert revoke_key(path, key_id)
+    assert read_keys(path) == (revoked,)
+    assert not revoke_key(path, "00000000")
+
+
+@pytest.mark.parametrize("moments", [{"not_before": LATER}, {"expires_at": NOW}])
+def test_a_key_is_refused_outside_its_time_like_any_wrong_one(path, keyring, moments):
+    key, record = new_key("dashboard", "admin")
+    keep_key(path, replace(record, **moments))
+    with pytest.raises(CredentialError, match="not valid"):
+        keyring.caller(None, key)
+
+
+def test_two_keys_of_one_name_are_valid_side_by_side(path, keyring, key):
+    assert made(path, "admin") != key
+    assert {record.name for record in read_keys(path)} == {"dashboard"}
+    assert keyring.caller(None, key).may("refresh")
+
+
+def test_keys_that_are_given_hold_beside_those_of_the_file(path, key):
+    other, record = new_key("scheduler", "refresh")
+    keyring = Keyring(path, [record])
+    assert keyring.caller(None, other).scopes == {"refresh"}
+    assert keyring.caller(None, key).scopes == {"admin"}
+    keep_key(path, replace(record, revoked_at=NOW))
+    with pytest.raises(CredentialError):
+        keyring.caller(None, other)
 
 
 def test_what_a_killed_writer_left_is_no_hindrance(path):
@@ -250,7 +328,9 @@ BROKEN = [
         json.dumps({"keys": [GOOD | wrong]})
         for wrong in (
             {"id": "a_b"}, {"id": 7}, {"name": None}, {"scopes": []}, {"scopes": "admin"},
-            {"scopes": ["root"]}, {"scopes": [[]]}, {"sha256": "0"}, {"created_at": "now"},
+            {"scopes": ["Root"]}, {"scopes": ["public"]}, {"scopes": [[]]}, {"sha256": "0"},
+            {"created_at": "now"},
+            {"expires_at": "2026-01-01T00:00:00"}, {"not_before": None}, {"expires": "never"},
         )
     ),
     json.dumps({"keys": [GOOD, GOOD]}),

@@ -17,6 +17,13 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         registry=tmp_path / "datasets.yaml",
         state=tmp_path / ".assay",
         keys_file=tmp_path / ".assay" / "keys.json",
+        keys="",
+        token_keys=None,
+        token_algorithms="RS",  # noqa: S106 - no password
+        token_issuer="",
+        token_audience="",
+        token_scopes="scope",  # noqa: S106 - no password
+        token_seconds=3600,
         plugins=tmp_path / "plugins",
         host="127.0.0.1",
         port=8000,
@@ -101,12 +108,12 @@ def test_a_value_that_is_not_allowed_is_told_with_what_is(variable, text):
 
 
 def test_all_mistakes_are_told_at_once_one_a_line():
-    environ = {"ASSAY_PORT": "x\ny", "ASSAY_WORKERS": "0", "ASSAY_PROT": "1", "ASSAY_KEYS": "1"}
+    environ = {"ASSAY_PORT": "x\ny", "ASSAY_WORKERS": "0", "ASSAY_PROT": "1", "ASSAY_KEY": "1"}
     with pytest.raises(SettingsError) as refusal:
         read_settings(environ)
     assert str(refusal.value).splitlines() == [
         "'ASSAY_PROT': no such variable; did you mean ASSAY_PORT?",
-        "'ASSAY_KEYS': no such variable; did you mean ASSAY_KEYS_FILE?",
+        "'ASSAY_KEY': no such variable; did you mean ASSAY_KEYS?",
         r"ASSAY_PORT: found 'x\ny'; allowed: a whole number from 0 to 65535",
         "ASSAY_WORKERS: found '0'; allowed: a whole number from 1 to 64",
     ]
