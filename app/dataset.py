@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 FRESHNESS = ("fresh", "warn", "error")
+# The access of what everybody may read; any other is the scope that it takes.
+PUBLIC = "public"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ class Dataset:
     endpoints: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     generic: bool = True
     strict: bool = False
+    access: str = PUBLIC
 
     def column(self, name: str) -> Column | None:
         """Give the column of that name, if there is one."""

@@ -1,14 +1,14 @@
 """Keys, tokens, scopes and callers: who asks, and what it may."""
 
-from app.access.caller import ANONYMOUS, PUBLIC, SCOPES, Caller
+from app.access.caller import ADMIN, ANONYMOUS, SCOPES, Caller
 from app.access.keyfile import KeyFileError, drop_key, keep_key, parse_keys, read_keys, revoke_key
 from app.access.keyring import Keyring
 from app.access.keys import KeyRecord, new_key
 from app.access.opening import open_keyring
 
 __all__ = [
+    "ADMIN",
     "ANONYMOUS",
-    "PUBLIC",
     "SCOPES",
     "Caller",
     "KeyFileError",

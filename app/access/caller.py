@@ -3,12 +3,11 @@
 import re
 from dataclasses import dataclass
 
+from app.dataset import PUBLIC
 from app.errors import CredentialError, ForbiddenError
 
 # What the service itself asks for; any other scope is one that a dataset names as its `access`.
 ADMIN, REFRESH, READ = SCOPES = ("admin", "refresh", "read")
-# What everybody may, with a key or without.
-PUBLIC = "public"
 _SCOPE = re.compile("[a-z][a-z0-9_]{0,62}")
 
 

@@ -20,6 +20,7 @@ class Identity:
 
     ``query`` is canonical: the checked parameters with their defaults, in one order.
     ``freshness`` is told in the body, so an answer that was fresh is another one later.
+    ``scope`` is what one needs to see it; Answers of different scopes have nothing in common.
     """
 
     generation: int
@@ -28,13 +29,14 @@ class Identity:
     freshness: str
     format: str = "json"
     encoding: str = ""
+    scope: str = ""
 
     @property
     def text(self) -> str:
         """Write it as one line; the Generation comes first, so that its Answers go together."""
         form = f"{self.format} {self.encoding}"
-        parts = (self.generation, self.route, self.query, form, self.freshness, __version__)
-        return "\n".join(map(str, parts))
+        asked = (self.generation, self.route, self.query, form)
+        return "\n".join(map(str, (*asked, self.freshness, self.scope, __version__)))
 
     @property
     def file(self) -> str:

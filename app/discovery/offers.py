@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from app.dataset import Constant, Dataset
+from app.dataset import PUBLIC, Constant, Dataset
 from app.plugin import Endpoint
 
 _OPTIONS = ("path", "columns")
@@ -76,14 +76,32 @@ def _unfit(
     misled = _misled(endpoint, str(options.get("path", endpoint.path)))
     if misled is not None:
         return misled
-    for option in endpoint.reads:
-        if option in options and options[option] not in datasets:
-            named = str(options[option])
-            return f"{option}: no dataset {named!r}" + nearest_of(named, datasets)
+    unread = _unread(endpoint, dataset, options, datasets)
+    if unread is not None:
+        return unread
     for name, column in {**endpoint.columns, **_mapping(options.get("columns"))}.items():
         if isinstance(column, str) and not dataset.has_column(column):
             served = [each.name for each in dataset.columns]
             return f"needs a column {column!r} as {name!r}" + nearest_of(column, served)
+    return None
+
+
+def _unread(
+    endpoint: Endpoint,
+    dataset: Dataset,
+    options: Mapping[str, object],
+    datasets: Mapping[str, Dataset],
+) -> str | None:
+    """Say why an endpoint cannot read another dataset; None where it reads none, or can."""
+    for option in endpoint.reads:
+        named = str(options.get(option, ""))
+        other = datasets.get(named)
+        if option in options and other is None:
+            return f"{option}: no dataset {named!r}" + nearest_of(named, datasets)
+        if other is not None and other.access not in (PUBLIC, dataset.access):
+            # Else who may read the one would learn of the other.
+            told = f"is read with the scope {other.access}, {dataset.name!r} is not"
+            return f"{option}: {named!r} {told}"
     return None
 
 

@@ -1,6 +1,6 @@
 """From a question to a response: identity, 304, kept Answer or a new one, lineage and headers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from math import inf
@@ -15,11 +15,12 @@ from app.formats import JSON, json_bytes, plain
 from app.generation import Generation
 from app.http.exporting import Exported, send
 from app.http.stamping import lineage_headers, metadata, told_of
-from app.http.visit import visit_of
+from app.http.visit import Visit, visit_of
 from app.query import Stamp
 from app.registry import yaml_text
 
 _CATALOGUE_SECONDS = 60
+_VARY = "Accept, Accept-Encoding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,11 @@ class Answering:
         visit = visit_of(request)
         generation, dataset = visit.generation, question.dataset
         media = _media(request, question.media)
-        late = _freshness(generation, dataset)
-        plain = Identity(generation.number, request.path, question.query, late, media)
+        late = _freshness(visit, dataset)
+        asked = (generation.number, request.path, question.query, late, media)
+        plain = Identity(*asked, scope=_scope(visit, dataset))
         identity = replace(plain, encoding=_encoding(request))
-        headers = _constant_headers(dataset, identity.etag(self.key))
+        headers = _constant_headers(visit, dataset, identity.etag(self.key))
         known = _known(request, headers["ETag"]) or _known(request, plain.etag(self.key))
         if known is not None:
             kept = self.keeper.kept(identity)
@@ -113,7 +115,7 @@ class Answering:
             # "*" stands for any answer there is, so one had to be made first.
             return Response(status=304, headers=headers)
         both = (tuple(headers.items()), tuple(answer.headers.items()))
-        until = _fresh_until(visit.generation, question.dataset)
+        until = _fresh_until(visit, question.dataset)
         visit.known = Known(identity, *both, visit.told, visit.generation.number, until)
         return Response(answer.body, headers={**headers, **answer.headers})
 
@@ -190,12 +192,12 @@ def _exported(made: Body | Exported) -> Exported:
     raise TypeError("one question is answered now in one way, now in another")
 
 
-def _constant_headers(dataset: Dataset | None, etag: str) -> dict[str, str]:
+def _constant_headers(visit: Visit, dataset: Dataset | None, etag: str) -> dict[str, str]:
     """Give the headers that a 200 and a 304 share."""
     headers = {
         "ETag": etag,
-        "Cache-Control": "no-cache",
-        "Vary": "Accept, Accept-Encoding",
+        "Cache-Control": visit.cache_control(_told(visit, dataset)),
+        "Vary": _VARY if dataset is not None else f"{_VARY}, Authorization, X-API-Key",
     }
     if dataset is not None and dataset.deprecated_since is not None:
         since = datetime.combine(dataset.deprecated_since, time(), UTC)
@@ -203,12 +205,21 @@ def _constant_headers(dataset: Dataset | None, etag: str) -> dict[str, str]:
     return headers
 
 
-def _fresh_until(generation: Generation, dataset: Dataset | None) -> float:
-    names = list(generation.datasets) if dataset is None else [dataset.name]
-    return min(map(generation.fresh_until, names), default=inf)
+def _told(visit: Visit, dataset: Dataset | None) -> Collection[str]:
+    """Give the names of the datasets that an Answer tells of."""
+    return visit.readable(visit.generation) if dataset is None else [dataset.name]
 
 
-def _freshness(generation: Generation, dataset: Dataset | None) -> str:
+def _fresh_until(visit: Visit, dataset: Dataset | None) -> float:
+    return min(map(visit.generation.fresh_until, _told(visit, dataset)), default=inf)
+
+
+def _freshness(visit: Visit, dataset: Dataset | None) -> str:
+    return ",".join(visit.generation.freshness(name) for name in _told(visit, dataset))
+
+
+def _scope(visit: Visit, dataset: Dataset | None) -> str:
+    """Say for whom an Answer is: who has a dataset's scope, or who does not see the same ones."""
     if dataset is not None:
-        return generation.freshness(dataset.name)
-    return ",".join(generation.freshness(name) for name in generation.datasets)
+        return visit.access(dataset.name)
+    return ",".join(sorted(visit.hidden(visit.generation)))

@@ -28,7 +28,8 @@ from app.http.documents import (
     row_name,
     row_schema,
 )
-from app.http.endpoints import Asking, endpoint_blueprint
+from app.http.endpoints import Asking, endpoint_blueprint, route_name
+from app.http.guarding import guard
 from app.http.health import Health, health_blueprint
 from app.http.metrics import metrics_blueprint
 from app.http.parameter_documents import filter_parameters, shared_parameters
@@ -128,6 +129,7 @@ def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
         health_blueprint(services.health),
     ]
     app.before_request(_tell_route)
+    guard(app, {route_name(offer): offer.dataset.name for offer in offers})
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
     app.register_blueprint(metrics_blueprint(services.refresher))

@@ -91,16 +91,17 @@ def asked_of(kept: KeptGenerations) -> Question:
 
 
 def _dataset(generation: Generation, name: str) -> Dataset:
-    dataset = generation.datasets.get(name)
+    readable = visit_of(request).readable(generation)
+    dataset = readable.get(name)
     if dataset is None:
-        close = nearest(name, list(generation.datasets))
+        close = nearest(name, list(readable))
         hint = f" Did you mean {close!r}?" if close else ""
         raise NotFoundError(f"No dataset {name!r}.{hint}", dataset=name)
     return dataset
 
 
 def _listed(generation: Generation, offers: Sequence[Offer]) -> Body:
-    datasets = generation.datasets.values()
+    datasets = visit_of(request).readable(generation).values()
     return Body({"datasets": [_entry(generation, dataset, offers) for dataset in datasets]})
 
 

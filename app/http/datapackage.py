@@ -1,5 +1,7 @@
 """All datasets as one Data Package of Frictionless: what their CSV exports hold, for readers."""
 
+from collections.abc import Mapping
+
 from flask import Response, request
 from flask_smorest import Blueprint
 
@@ -8,6 +10,7 @@ from app.generation import Generation, KeptGenerations
 from app.http.answering import Answering, Body
 from app.http.catalogue import PINNED, asked_of
 from app.http.documents import data_responses
+from app.http.visit import visit_of
 
 _PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
 _FIELDS = {
@@ -46,14 +49,18 @@ def datapackage_blueprint(answering: Answering, kept: KeptGenerations) -> Bluepr
     )
     def datapackage() -> Response:
         """Describe all datasets as a Data Package."""
-        return answering.respond(request, asked_of(kept), lambda g: Body(package_of(g)))
+
+        def make(generation: Generation) -> Body:
+            return Body(package_of(generation, visit_of(request).readable(generation)))
+
+        return answering.respond(request, asked_of(kept), make)
 
     return blueprint
 
 
-def package_of(generation: Generation) -> dict[str, object]:
-    """Describe the datasets of a Generation that have an export; paths are relative to it."""
-    exported = (each for each in generation.datasets.values() if each.generic)
+def package_of(generation: Generation, datasets: Mapping[str, Dataset]) -> dict[str, object]:
+    """Describe those of a Generation's datasets that have an export; paths are relative to it."""
+    exported = (each for each in datasets.values() if each.generic)
     return {
         "$schema": _PROFILE,
         "name": "assay",

@@ -2,7 +2,7 @@
 
 import mimetypes
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -12,6 +12,7 @@ from flask_smorest import Blueprint
 
 from app.errors import NotFoundError
 from app.formats import JSON, json_bytes
+from app.http.visit import visit_of
 from app.registry import yaml_text
 
 Document = Callable[[], Mapping[str, Any]]
@@ -20,6 +21,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_MOST_CHOICES = 16
 _ASSETS = (
     "swagger-ui.css",
     "swagger-ui-bundle.js",
@@ -66,31 +68,30 @@ def docs_blueprint(document: Document, datasets: Sequence[str]) -> Blueprint:
 
 
 def _add_documents(blueprint: Blueprint, document: Document, datasets: Sequence[str]) -> None:
-    whole_json = cache(lambda: json_bytes(document()))
-    whole_yaml = cache(lambda: yaml_text(document()).encode())
+    # One for each choice of datasets that callers may know of; mostly there is one such choice.
+    few = lru_cache(maxsize=_MOST_CHOICES)
+    whole_json = few(lambda told: json_bytes(telling_of(document(), datasets, told)))
+    whole_yaml = few(lambda told: yaml_text(telling_of(document(), datasets, told)).encode())
     part = cache(lambda name: json_bytes(of_dataset(document(), name)))
 
     @blueprint.route("/openapi.json")
     def openapi_json() -> Response:
-        return _served(whole_json(), JSON)
+        told = _readable(datasets)
+        return _served(whole_json(told), JSON, told)
 
     @blueprint.route("/openapi.yaml")
     def openapi_yaml() -> Response:
-        return _served(whole_yaml(), "application/yaml")
+        told = _readable(datasets)
+        return _served(whole_yaml(told), "application/yaml", told)
 
     @blueprint.route("/api/v1/datasets/<name>/openapi.json")
     def openapi_part(name: str) -> Response:
-        if name not in datasets:
+        if name not in _readable(datasets):
             raise NotFoundError(f"No dataset {name!r}.", dataset=name)
-        return _served(part(name), JSON)
+        return _served(part(name), JSON, [name])
 
 
 def _add_pages(blueprint: Blueprint, datasets: Sequence[str]) -> None:
-    # A dataset at a time: the whole document of a large registry takes seconds to show.
-    parts = [{"name": n, "url": f"/api/v1/datasets/{n}/openapi.json"} for n in datasets]
-    listed = json_bytes([*parts, {"name": "everything", "url": "/openapi.json"}])
-    start = (_START % listed.decode()).encode()
-
     @blueprint.route("/docs")
     def page() -> Response:
         return _served(_PAGE.encode(), "text/html; charset=utf-8")
@@ -98,21 +99,49 @@ def _add_pages(blueprint: Blueprint, datasets: Sequence[str]) -> None:
     @blueprint.route("/docs/<asset>")
     def asset(asset: str) -> Response:
         if asset == "start.js":
-            return _served(start, "text/javascript; charset=utf-8")
+            told = _readable(datasets)
+            return _served(_start(told), "text/javascript; charset=utf-8", told)
         if asset not in _ASSETS:
             raise NotFoundError("Nothing has this address.")
         kind = mimetypes.guess_type(asset)[0] or "application/octet-stream"
         return _served(_swagger_ui().joinpath(asset).read_bytes(), kind)
 
 
+def _start(told: Sequence[str]) -> bytes:
+    # A dataset at a time: the whole document of a large registry takes seconds to show.
+    parts = [{"name": n, "url": f"/api/v1/datasets/{n}/openapi.json"} for n in told]
+    listed = json_bytes([*parts, {"name": "everything", "url": "/openapi.json"}])
+    return (_START % listed.decode()).encode()
+
+
+def _readable(datasets: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in datasets if visit_of(request).may_read(name))
+
+
+def telling_of(
+    document: Mapping[str, Any], datasets: Sequence[str], told: Sequence[str]
+) -> Mapping[str, Any]:
+    """Give a document that tells of these datasets only, as if there were no others."""
+    hidden = set(datasets) - set(told)
+    if not hidden:
+        return document
+    paths = {
+        path: item for path, item in document["paths"].items() if not hidden & set(_tags(item))
+    }
+    tags = [each for each in document["tags"] if each["name"] not in hidden]
+    shown = {**document, "tags": tags, "paths": paths}
+    return {**shown, "components": _needed(shown, document["components"])}
+
+
+def _tags(item: Mapping[str, Any]) -> Iterator[str]:
+    for operation in item.values():
+        if isinstance(operation, dict):
+            yield from operation.get("tags", ())
+
+
 def of_dataset(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Give the part of a document that speaks of one dataset."""
-    paths = {}
-    for path, item in document["paths"].items():
-        tags = [t for operation in item.values() if isinstance(operation, dict)
-                for t in operation.get("tags", ())]  # fmt: skip
-        if name in tags:
-            paths[path] = item
+    paths = {path: item for path, item in document["paths"].items() if name in _tags(item)}
     tags = [each for each in document["tags"] if each["name"] == name]
     part = {**document, "tags": tags, "paths": paths}
     return {**part, "components": _needed(part, document["components"])}
@@ -141,10 +170,11 @@ def _references(part: object) -> Iterator[str]:
             yield from _references(each)
 
 
-def _served(content: bytes, kind: str) -> Response:
+def _served(content: bytes, kind: str, told: Sequence[str] = ()) -> Response:
     response = Response(content, content_type=kind)
     response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["Cache-Control"] = "no-cache"
+    response.headers["Cache-Control"] = visit_of(request).cache_control(told)
+    response.headers["Vary"] = "Authorization, X-API-Key"
     response.add_etag()
     response.make_conditional(request)
     return response

@@ -39,6 +39,7 @@ PROBLEM: Mapping[str, Any] = {
         "errors": {"type": "array", "items": {"type": "object"}},
     },
 }
+SECURITY: Sequence[Mapping[str, Any]] = ({"bearer": []}, {"key": []})
 REFUSED = {"$ref": "#/components/responses/Refused"}
 HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "X-Generation": ("The Generation the answer comes from.", {"type": "integer"}),

@@ -8,11 +8,12 @@ from urllib.parse import quote, urlencode
 from flask import Request, Response, request
 from flask_smorest import Blueprint
 
+from app.dataset import PUBLIC
 from app.discovery import Offer, Plugins
 from app.errors import EndpointError, InvalidParameterError, ServiceError
 from app.generation import Generation, KeptGenerations
 from app.http.answering import Answering, Body, Question
-from app.http.documents import answer_schema, data_responses
+from app.http.documents import SECURITY, answer_schema, data_responses
 from app.http.exporting import Exported
 from app.http.parameter_documents import documented_path, documented_query
 from app.http.parameters import Asked, Pairs, ParameterTable, query_pairs
@@ -36,13 +37,21 @@ class Asking:
     shared: SharedSchemas
 
 
+def route_name(offer: Offer) -> str:
+    """Give the name that Flask has for the route of an offer."""
+    return f"{_blueprint_name(offer)}.{offer.endpoint.name}"
+
+
+def _blueprint_name(offer: Offer) -> str:
+    return f"{offer.dataset.name}-{offer.endpoint.name}"
+
+
 def endpoint_blueprint(offer: Offer, asking: Asking) -> Blueprint:
     """Give the route of one offer, below ``/api/v1``."""
     endpoint, dataset = offer.endpoint, offer.dataset
     parameters = (*endpoint.parameters, *COMMON)
     table = ParameterTable(parameters, offer.path, dataset, filters=endpoint.filters)
-    name = f"{dataset.name}-{endpoint.name}"
-    blueprint = Blueprint(name, __name__, url_prefix="/api/v1")
+    blueprint = Blueprint(_blueprint_name(offer), __name__, url_prefix="/api/v1")
 
     def view(**path: str) -> Response:
         pairs = query_pairs(request.query_string)
@@ -88,6 +97,7 @@ def _document(offer: Offer, table: ParameterTable, shared: SharedSchemas) -> dic
         "tags": [dataset.name],
         "parameters": shared.parameters(*of, asked),
         "responses": data_responses(answer, endpoint.media),
+        "security": [] if dataset.access == PUBLIC else SECURITY,
         "deprecated": dataset.status == "deprecated",
     }
     return {key: value for key, value in document.items() if value}

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import cast
 
 from flask import Response, request
 from flask_smorest import Blueprint
@@ -132,8 +133,11 @@ def health_blueprint(health: Health) -> Blueprint:
     @blueprint.doc(**_document("health"))
     def report() -> Response:
         """Tell what works and what does not."""
-        current = visit_of(request).current
-        return respond(503 if current is None else 200, health.report(current))
+        visit = visit_of(request)
+        report = health.report(visit.current)
+        datasets = cast("dict[str, str]", report["datasets"])
+        report["datasets"] = {name: datasets[name] for name in datasets if visit.may_read(name)}
+        return respond(503 if visit.current is None else 200, report)
 
     @blueprint.route("/health/live", tags=["health"])
     @blueprint.doc(**_document("live"))

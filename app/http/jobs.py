@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.generation import WorkerMark
-from app.http.documents import json_content, refusals
+from app.http.documents import SECURITY, json_content, refusals
 from app.http.problems import problem_type
 from app.refresh import Job
 
@@ -53,7 +53,7 @@ _PLAN = {
 _DONE = {"anyOf": [JOB, _PLAN]}
 TRIGGER: Mapping[str, Any] = {
     "operationId": "refresh",
-    "security": [{"bearer": []}, {"key": []}],
+    "security": SECURITY,
     "parameters": [
         {
             "name": "Prefer",
@@ -99,7 +99,7 @@ def job_document(operation: str, schema: Mapping[str, Any], *statuses: int) -> d
     """Document an operation that gives the record of a job, or of several."""
     return {
         "operationId": operation,
-        "security": [{"bearer": []}, {"key": []}],
+        "security": SECURITY,
         "responses": {
             "200": {"description": "The record.", **json_content(schema)},
             **refusals(400, *statuses, 405, 414, 500),

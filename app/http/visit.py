@@ -1,11 +1,13 @@
 """A Visit: one request as the front knows it, handed to Flask in the WSGI environment."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flask import Request
 
-from app.access import Caller
+from app.access import ADMIN, Caller
 from app.answers import Known
+from app.dataset import PUBLIC, Dataset
 from app.errors import NoGenerationError
 from app.generation import Generation
 
@@ -16,13 +18,16 @@ VISIT = "assay.visit"
 class Visit:
     """What is settled before a view runs; ``told`` gathers what the log line will say.
 
-    A view leaves what is ``known`` of the address, where its Answer may be given again.
+    ``current`` is the Generation that is read, which a request may choose. ``today`` is the one
+    that decides who may read what, which no request can. A view leaves what is ``known`` of the
+    address, where its Answer may be given again.
     """
 
     request_id: str
     caller: Caller
     current: Generation | None
     told: dict[str, object] = field(default_factory=dict)
+    today: Generation | None = None
     known: Known | None = None
     read: int | None = None
 
@@ -48,6 +53,31 @@ class Visit:
         if self.current is None:
             raise NoGenerationError("No refresh has succeeded yet.")
         return self.current
+
+    def access(self, dataset: str) -> str:
+        """Give the scope that today's Registry demands of who reads a dataset.
+
+        What it does not name any more nobody but an admin reads.
+        """
+        declared = None if self.today is None else self.today.registry.datasets.get(dataset)
+        return ADMIN if declared is None else declared.access
+
+    def may_read(self, dataset: str) -> bool:
+        """Tell whether the caller may read a dataset, or know of it at all."""
+        return self.caller.may(self.access(dataset))
+
+    def readable(self, generation: Generation) -> dict[str, Dataset]:
+        """Give the datasets of a Generation that the caller may know of."""
+        return {name: each for name, each in generation.datasets.items() if self.may_read(name)}
+
+    def hidden(self, generation: Generation) -> frozenset[str]:
+        """Give the names of the others."""
+        return frozenset(generation.datasets.keys() - self.readable(generation).keys())
+
+    def cache_control(self, datasets: Iterable[str]) -> str:
+        """Give the header of what tells of these datasets: nobody keeps what needs a scope."""
+        public = all(self.access(name) == PUBLIC for name in datasets)
+        return "no-cache" if public else "private, no-store"
 
 
 def visit_of(request: Request) -> Visit:

@@ -13,7 +13,7 @@ from app.refresh.changes import Side, changes_of, shared_names, sides
 from app.refresh.job import now
 from app.refresh.loads import Loaded, Place, load_steps
 from app.refresh.steps import Step
-from app.registry import Registry, registry_from_document
+from app.registry import Registry, registry_from_document, with_access_of
 from app.table import Finding, Table
 
 Fact = Mapping[str, object]
@@ -123,6 +123,7 @@ class Planner:
         if not plan.degraded or self.latest is None:
             return self.registry.document
         before, document = self.latest.document, self.registry.document
+        before = with_access_of(before, document)
         entries = {name: before["datasets"][name] for name in plan.degraded}
         named = {entry["source"] for entry in entries.values()}
         old = {name: each for name, each in before["sources"].items() if name in named}

@@ -16,7 +16,7 @@ from app.generation import (
 )
 from app.refresh.changes import Side, changes_of, sides
 from app.refresh.job import Job, Jobs, Request, now
-from app.registry import registry_from_document
+from app.registry import registry_from_document, with_access_of
 
 
 def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Request) -> Job:
@@ -32,6 +32,10 @@ def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Req
             raise RefreshRunningError("A refresh is at work; roll back when it is done.")
         store.tidy()
         latest, wanted = store.latest(), _kept(store, request.generation or 0)
+        if latest is not None:
+            # What was closed since stays closed.
+            document = with_access_of(wanted.document, latest.document)
+            wanted = replace(wanted, document=document)
         changes = _changes(plugins, latest, wanted)
         job = replace(jobs.new(request), status="running", started_at=now())
         jobs.write(job)

@@ -1,5 +1,6 @@
 """``datasets.yaml`` -> Registry, or exactly what is wrong with it. Never opens a table."""
 
+from app.registry.access import with_access_of
 from app.registry.dump import yaml_text
 from app.registry.mistakes import Diagnostic, diagnostics_of, nearest
 from app.registry.reading import read_registry, registry_from_document
@@ -14,5 +15,6 @@ __all__ = [
     "nearest",
     "read_registry",
     "registry_from_document",
+    "with_access_of",
     "yaml_text",
 ]

@@ -12,7 +12,7 @@ Checked = Mapping[str, Any]
 
 _AS_THEY_ARE = (
     *("source", "title", "description", "owner", "status", "deprecated_since"),
-    *("hive_partitioning", "time", "endpoints", "generic", "strict"),
+    *("hive_partitioning", "time", "endpoints", "generic", "strict", "access"),
     *("manifest", "on_failure", "max_row_loss"),
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from marshmallow import ValidationError, validates_schema
 
+from app.dataset import PUBLIC
 from app.registry.containers import (
     ClosedSchema,
     DatedOrigin,
@@ -150,7 +151,7 @@ class DatasetSchema(ClosedSchema):
     on_failure = Failure("What a refresh does when a check fails.", default="block")
     max_row_loss = Share("Share of rows that a refresh may drop.", default=1)
     cache = Part(CacheSchema, "How long the server may keep an answer.")
-    access = Only("public", "Who may read it.")
+    access = Name("Who may read it: public, or the scope that is needed.", default=PUBLIC)
     engine = Only("duckdb", "Where its queries run.")
     endpoints = Endpoints("Endpoints of plugins: names, or names with options.")
     generic = Flag("Whether the generic endpoints are offered.", default=True)

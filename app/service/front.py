@@ -102,14 +102,14 @@ class Front:
     def _response(self, environ: "WSGIEnvironment", visit: Visit) -> Response:
         _check_address(environ)
         try:
-            visit.current = self._current.pin()
+            visit.current = visit.today = self._current.pin()
         except NoGenerationError:
             # Health and refresh work without one; a view that needs one refuses by itself.
-            visit.current = None
+            visit.current = visit.today = None
         visit.caller = self._keyring.caller(
             environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")
         )
-        address = _address(environ, visit.current)
+        address = _address(environ, visit)
         leaving = None if address is None else self._leaving(address, environ, visit)
         if leaving is not None:
             return leaving
@@ -138,15 +138,17 @@ class Front:
         return "200 OK", [*known.shared, *known.own, length], answer.body
 
 
-def _address(environ: Mapping[str, Any], current: Generation | None) -> str | None:
+def _address(environ: Mapping[str, Any], visit: Visit) -> str | None:
     """Write all that an Answer may depend on; None for a request that no kept one answers."""
-    if environ["REQUEST_METHOD"] not in {"GET", "HEAD"} or current is None:
+    if environ["REQUEST_METHOD"] not in {"GET", "HEAD"} or visit.today is None:
         return None
     if "HTTP_RANGE" in environ:
         return None
-    asked = (current.name, environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
+    # Who holds other scopes may have to be told something else, or that there is nothing.
+    rights = (visit.today.name, ",".join(sorted(visit.caller.scopes)))
+    asked = (environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""))
     liked = (environ.get("HTTP_ACCEPT", ""), environ.get("HTTP_ACCEPT_ENCODING", ""))
-    return "\n".join((*asked, *liked))
+    return "\n".join((*rights, *asked, *liked))
 
 
 def _called(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response:

@@ -116,7 +116,7 @@ def test_an_editor_accepts_what_the_reader_accepts(block):
         ("source: ml", "source: ml\n    on_failure: retry"),
         ("source: ml", "source: ml\n    max_row_loss: 1.5"),
         ("source: ml", "source: ml\n    engine: trino"),
-        ("source: ml", "source: ml\n    access: internal"),
+        ("source: ml", "source: ml\n    access: For us"),
         ("source: ml", "source: ml\n    title: 7"),
         ("source: ml", "source: ml\n    cache: {max_age: -1}"),
     ],

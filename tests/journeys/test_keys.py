@@ -19,8 +19,8 @@ ROUTES = ["/health", "/api/v1/items", "/api/v1/datasets", "/docs", "/nowhere"]
 
 
 @pytest.fixture
-def logged(client):
-    """What is logged while the test runs."""
+def logged():
+    """What is logged while the test runs; to be asked for before the client."""
     stream = io.StringIO()
     configure_logs("debug", stream)
     yield stream
@@ -72,7 +72,7 @@ def wrong_places(key):
     yield "GET", "/api/v1/items", {"Authorization": f"Bearer {key}", "X-API-Key": key[::-1]}
 
 
-def test_a_key_is_never_told_by_a_log_or_a_body_wherever_it_was_put(client, key, admin, logged):
+def test_a_key_is_never_told_by_a_log_or_a_body_wherever_it_was_put(logged, client, key, admin):
     wrong = ({key: 1}, {"source": key}, {"datasets": [key]}, {"generation": key}, [key], key)
     bodies = [
         *(client.open(path, method=method, headers=h) for method, path, h in wrong_places(key)),
@@ -84,7 +84,7 @@ def test_a_key_is_never_told_by_a_log_or_a_body_wherever_it_was_put(client, key,
         assert canary[15:] not in told
 
 
-def test_a_fault_does_not_tell_a_key(client, key, logged):
+def test_a_fault_does_not_tell_a_key(logged, key):
     try:
         int(f"{key}{'x' * 2000}{key}{'y' * 2000}")
     except ValueError:

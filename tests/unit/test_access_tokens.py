@@ -40,9 +40,13 @@ def jwk_set(**keys):
     return json.dumps({"keys": jwks})
 
 
+def now():
+    return int(time.time())
+
+
 def claims(**others):
-    now = int(time.time())
-    told = {"iss": TRUST.issuer, "aud": TRUST.audience, "sub": "ann", "iat": now, "exp": now + 300}
+    told = {"iss": TRUST.issuer, "aud": TRUST.audience, "sub": "ann"}
+    told |= {"iat": now(), "exp": now() + 300}
     told |= {"scope": "read refresh", **others}
     return {name: value for name, value in told.items() if value is not None}
 
@@ -136,7 +140,6 @@ def cut(text):
     return text[: text.rindex(".") + 20]
 
 
-NOW = int(time.time())
 RS256 = b'{"alg":"RS256","typ":"JWT"}'
 TWICE = json.dumps(claims()).encode()[:-1] + b',"sub":"bob"}'
 ATTACKS = {
@@ -149,12 +152,12 @@ ATTACKS = {
     "jku": lambda: token(OTHER, headers={"jku": "https://evil.example/jwks.json"}),
     "x5u": lambda: token(OTHER, headers={"x5u": "https://evil.example/cert.pem"}),
     "a key of its own": own_jwk,
-    "expired": lambda: token(iat=NOW - 400, exp=NOW - 60),
-    "not yet valid": lambda: token(nbf=NOW + 120),
-    "issued in the future": lambda: token(iat=NOW + 120, exp=NOW + 300),
+    "expired": lambda: token(iat=now() - 400, exp=now() - 60),
+    "not yet valid": lambda: token(nbf=now() + 120),
+    "issued in the future": lambda: token(iat=now() + 120, exp=now() + 300),
     "another audience": lambda: token(aud="another"),
     "another issuer": lambda: token(iss="https://evil.example"),
-    "exp is text": lambda: signed(RS256, json.dumps(claims(exp=str(NOW + 300))).encode()),
+    "exp is text": lambda: signed(RS256, json.dumps(claims(exp=str(now() + 300))).encode()),
     "exp is true": lambda: signed(RS256, json.dumps(claims(exp=True, iat=0)).encode()),
     "exp is infinite": lambda: signed(RS256, json.dumps(claims(exp=float("inf"))).encode()),
     "exp is too large": lambda: signed(
@@ -165,7 +168,7 @@ ATTACKS = {
         b'{"alg":"none","alg":"RS256"}', json.dumps(claims()).encode()
     ),
     "cut": lambda: cut(token()),
-    "lives too long": lambda: token(exp=NOW + 7200),
+    "lives too long": lambda: token(exp=now() + 7200),
     "a critical header": lambda: token(headers={"crit": ["exp"], "exp": 1}),
     "detached": lambda: signed(b'{"alg":"RS256","b64":false}', json.dumps(claims()).encode()),
     "sub is a number": lambda: signed(RS256, json.dumps(claims(sub=7)).encode()),
@@ -192,9 +195,8 @@ def test_each_of_five_claims_is_required(tokens, claim):
 
 
 def test_clocks_may_differ_by_seconds(tokens):
-    now = int(time.time())
-    assert tokens.caller(token(iat=now + 20, exp=now + 300))
-    assert tokens.caller(token(iat=now - 300, exp=now - 20))
+    assert tokens.caller(token(iat=now() + 20, exp=now() + 300))
+    assert tokens.caller(token(iat=now() - 300, exp=now() - 20))
 
 
 def test_keys_of_a_set_are_replaced_without_a_restart(keys, tokens):

@@ -19,7 +19,7 @@ ANSWER = Answer(b'{"a": 1}\n\n\x00', {"ETag": 'W/"x"'}, {"dataset": "items", "ro
     "changed",
     [
         *({"generation": 8}, {"route": "GET /item"}, {"query": "limit=4"}, {"query": ""}),
-        *({"freshness": "warn"}, {"format": "csv"}),
+        *({"freshness": "warn"}, {"format": "csv"}, {"scope": "finance"}),
     ],
 )
 def test_each_part_of_an_identity_makes_another_answer(changed):

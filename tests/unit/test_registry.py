@@ -288,7 +288,7 @@ def test_a_long_list_of_what_is_allowed_is_left_out(read):
         ("max_row_loss: true", "true is not a number from 0 to 1"),
         ("manifest: ../files.json", "'..' is not allowed"),
         ("engine: trino", "'trino' is not supported yet; use duckdb"),
-        ("access: internal", "'internal' is not supported yet; use public"),
+        ("access: For us", "'For us' is not a name"),
         ("prepare: {orders: []}", "is an empty list; at least one item is needed"),
         ("prepare: {orders: [[-]]}", "'-' is not a column's name"),
         ("prepare: {rollups: [{by: [a]}]}", "missing key 'measures'"),
