@@ -174,6 +174,21 @@ class TableError(ServiceError):
     slug, title, status = "table-refused", "Table refused", 422
 
 
+class TooManyRequestsError(ServiceError):
+    """The client asks, or guesses keys, more often than it may."""
+
+    slug, title, status = "too-many-requests", "Too many requests", 429
+
+    def __init__(self, detail: str, *, seconds: int = 60, **facts: object) -> None:
+        super().__init__(detail, headers={"Retry-After": str(seconds)}, **facts)
+
+
+class HeadersTooLargeError(ServiceError):
+    """The headers of the request are larger than the service reads."""
+
+    slug, title, status = "headers-too-large", "Headers too large", 431
+
+
 class InternalError(ServiceError):
     """A fault of the service itself; the log has the rest under the request id."""
 

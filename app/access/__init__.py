@@ -1,5 +1,6 @@
 """Keys, tokens, scopes and callers: who asks, and what it may."""
 
+from app.access.admission import Admission
 from app.access.caller import ADMIN, ANONYMOUS, SCOPES, Caller
 from app.access.keyfile import KeyFileError, drop_key, keep_key, parse_keys, read_keys, revoke_key
 from app.access.keyring import Keyring
@@ -10,6 +11,7 @@ __all__ = [
     "ADMIN",
     "ANONYMOUS",
     "SCOPES",
+    "Admission",
     "Caller",
     "KeyFileError",
     "KeyRecord",

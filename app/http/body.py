@@ -6,7 +6,6 @@ from flask import request
 from app.errors import (
     BodyTooLargeError,
     InvalidBodyError,
-    LengthRequiredError,
     MalformedJsonError,
     MalformedRequestError,
     UnsupportedMediaTypeError,
@@ -22,7 +21,6 @@ def json_object() -> dict[str, object]:
     To be called when the caller's scope is settled: nobody else's body is read.
 
     Raises:
-        LengthRequiredError: it came without ``Content-Length``.
         BodyTooLargeError: it is larger than any we take.
         UnsupportedMediaTypeError: it is not said to be JSON.
         MalformedRequestError: it was cut on its way.
@@ -45,8 +43,6 @@ def json_object() -> dict[str, object]:
 
 
 def _content() -> bytes:
-    if request.headers.get("Transfer-Encoding"):
-        raise LengthRequiredError("Send the body with a Content-Length.")
     length = request.content_length or 0
     if length > _LARGEST_BODY:
         raise BodyTooLargeError(f"A body has at most {_LARGEST_BODY} bytes.", allowed=_LARGEST_BODY)

@@ -14,7 +14,7 @@ from app.discovery import Plugins
 from app.errors import RegistryError
 from app.formats import JSON, json_bytes
 from app.generation import Generation
-from app.http.documents import json_content, refusals
+from app.http.documents import EVERYWHERE, json_content, refusals
 from app.http.visit import visit_of
 from app.policy import Policy, check_environment
 from app.refresh import Refresher
@@ -163,7 +163,7 @@ def _document(operation: str) -> dict[str, object]:
         "responses": {
             "200": {"description": "Can be used.", **content},
             "503": {"description": "Nothing can be served.", **content},
-            **refusals(400, 401, 405, 414, 500),
+            **refusals(400, 401, 405, *EVERYWHERE),
         },
     }
 

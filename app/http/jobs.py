@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.generation import WorkerMark
-from app.http.documents import SECURITY, json_content, refusals
+from app.http.documents import EVERYWHERE, SECURITY, json_content, refusals
 from app.http.problems import problem_type
 from app.refresh import Job
 
@@ -69,7 +69,7 @@ TRIGGER: Mapping[str, Any] = {
     "responses": {
         "200": {"description": "The job, done; or of a dry run the plan.", **json_content(_DONE)},
         "202": {"description": "The job is on its way.", **json_content(_ACCEPTED)},
-        **refusals(400, 401, 403, 405, 409, 410, 411, 413, 414, 415, 422, 500, 503, 507),
+        **refusals(400, 401, 403, 405, 409, 410, 413, 415, 422, *EVERYWHERE, 503, 507),
     },
 }
 
@@ -102,7 +102,7 @@ def job_document(operation: str, schema: Mapping[str, Any], *statuses: int) -> d
         "security": SECURITY,
         "responses": {
             "200": {"description": "The record.", **json_content(schema)},
-            **refusals(400, *statuses, 405, 414, 500),
+            **refusals(400, *statuses, 405, *EVERYWHERE),
         },
     }
 

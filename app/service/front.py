@@ -9,11 +9,13 @@ from urllib.parse import unquote
 
 import structlog
 
-from app.access import ANONYMOUS, Keyring
+from app.access import ANONYMOUS, Admission
 from app.answers import Addresses, Keeper, Pieces
 from app.errors import (
     CredentialInAddressError,
+    HeadersTooLargeError,
     InternalError,
+    LengthRequiredError,
     MalformedRequestError,
     NoGenerationError,
     ServiceError,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _LONGEST_ADDRESS = 8192
+_LONGEST_HEADERS = 16384
 _PIECE = 256 * 1024
 # A server may hold a list of bytes once for each connection; pieces it takes as they are sent.
 _LONGEST_WHOLE = 1024 * 1024
@@ -51,12 +54,12 @@ class Front:
     def __init__(
         self,
         current: CurrentGeneration,
-        keyring: Keyring,
+        admission: Admission,
         answers: tuple[Keeper, Addresses],
         app_for: "Callable[[Generation | None], WSGIApplication]",
     ) -> None:
         self._current = current
-        self._keyring = keyring
+        self._admission = admission
         self._keeper, self._addresses = answers
         self._app_for = app_for
         self._log = log.bind()
@@ -101,14 +104,13 @@ class Front:
 
     def _response(self, environ: "WSGIEnvironment", visit: Visit) -> Response:
         _check_address(environ)
+        _check_headers(environ)
         try:
             visit.current = visit.today = self._current.pin()
         except NoGenerationError:
             # Health and refresh work without one; a view that needs one refuses by itself.
             visit.current = visit.today = None
-        visit.caller = self._keyring.caller(
-            environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")
-        )
+        visit.caller = self._admission.caller(environ)
         address = _address(environ, visit)
         leaving = None if address is None else self._leaving(address, environ, visit)
         if leaving is not None:
@@ -181,6 +183,14 @@ def _check_address(environ: Mapping[str, Any]) -> None:
     except UnicodeError as error:
         raise MalformedRequestError("The path is not UTF-8.") from error
     _check_secrets(f"{path}?{environ.get('QUERY_STRING', '')}")
+
+
+def _check_headers(environ: Mapping[str, Any]) -> None:
+    if "HTTP_TRANSFER_ENCODING" in environ:
+        raise LengthRequiredError("Send the body with a Content-Length.")
+    length = sum(len(name) + len(environ[name]) for name in environ if name.startswith("HTTP_"))
+    if length > _LONGEST_HEADERS:
+        raise HeadersTooLargeError(f"The headers have {length} bytes.", allowed=_LONGEST_HEADERS)
 
 
 def _check_secrets(address: str) -> None:

@@ -8,7 +8,7 @@ from threading import Event, Lock, Thread
 import pyarrow as pa
 import structlog
 
-from app.access import open_keyring
+from app.access import Admission, open_keyring
 from app.answers import Addresses, Keeper, MemoryCache, Spool
 from app.discovery import Plugins
 from app.engine import EngineLimits, Queue, Turns
@@ -153,7 +153,8 @@ def make_front(settings: Settings, *, watch: bool = False) -> Front:
         worker.watch()
     # An address costs a tenth of its answer, so it has as much of the room.
     answers = (worker.keeper, Addresses(settings.cache_bytes // 10))
-    return Front(worker.current, open_keyring(settings), answers, worker.app_for)
+    admission = Admission(open_keyring(settings), settings)
+    return Front(worker.current, admission, answers, worker.app_for)
 
 
 def front_from_environment() -> Front:

@@ -108,3 +108,22 @@ def test_a_key_of_the_environment_lets_in(settings, registry_file, refresh):
     key, record = new_key("scheduler", "refresh")
     told = replace(settings, keys=json.dumps({"keys": [record.as_fact()]}))
     assert Client(make_front(told)).get(REFRESH, headers={"X-API-Key": key}).status_code == 200
+
+
+def test_who_guesses_is_told_when_to_come_again(client):
+    statuses = [client.get("/health", headers={"X-API-Key": "x"}).status_code for _ in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+    refused = client.get("/health", headers={"X-API-Key": "x"})
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert client.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_a_request_in_pieces_is_refused_whatever_it_asks_for(client, method):
+    pieces = {"HTTP_TRANSFER_ENCODING": "chunked"}
+    assert client.open("/health", method=method, environ_overrides=pieces).status_code == 411
+
+
+def test_headers_have_a_limit(client):
+    for size, status in ((15_000, 200), (17_000, 431)):
+        assert client.get("/health", headers={"X-Padding": "x" * size}).status_code == status

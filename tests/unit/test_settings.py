@@ -24,6 +24,9 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         token_audience="",
         token_scopes="scope",  # noqa: S106 - no password
         token_seconds=3600,
+        guesses_per_minute=10,
+        requests_per_minute=0,
+        trusted_proxies=0,
         plugins=tmp_path / "plugins",
         host="127.0.0.1",
         port=8000,

@@ -1,0 +1,54 @@
+"""Admits requests: names the Caller, slows down who guesses keys, and holds everyone to a rate."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.access.caller import Caller
+from app.access.keyring import Keyring
+from app.access.limits import Limit
+from app.errors import CredentialError
+from app.settings import Settings
+
+
+class Admission:
+    """Stands before everything else; knows a request by its WSGI environment alone."""
+
+    def __init__(self, keyring: Keyring, settings: Settings) -> None:
+        self._keyring = keyring
+        self._guesses = Limit(settings.guesses_per_minute)
+        self._requests = Limit(settings.requests_per_minute)
+        self._proxies = settings.trusted_proxies
+
+    def caller(self, environ: Mapping[str, Any]) -> Caller:
+        """Name the caller of a request.
+
+        Raises:
+            ConflictingCredentialsError: two different credentials are given.
+            CredentialError: the one that is given is not valid.
+            TooManyRequestsError: too many wrong ones came from there, or too many requests.
+        """
+        address = client_address(environ, self._proxies)
+        given = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")
+        if given != (None, None):
+            # Before it is looked at: else the right guess would still be told.
+            self._guesses.check(address)
+        try:
+            caller = self._keyring.caller(*given)
+        except CredentialError:
+            self._guesses.count(address)
+            raise
+        client = caller.key_id or address
+        self._requests.check(client)
+        self._requests.count(client)
+        return caller
+
+
+def client_address(environ: Mapping[str, Any], proxies: int) -> str:
+    """Give the address of the client, as told by that many proxies of our own.
+
+    Each of them adds whom it saw at the end of ``X-Forwarded-For``. What stands before is what
+    the client said itself.
+    """
+    seen = [each.strip() for each in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    told = seen[-proxies] if 0 < proxies <= len(seen) else ""
+    return told or str(environ.get("REMOTE_ADDR", ""))
