@@ -68,26 +68,38 @@ def catalogue_blueprint(
     @blueprint.doc(operationId="datasets", parameters=PINNED, responses=data_responses(listed))
     def datasets() -> Response:
         """List the datasets."""
-        return answering.respond(request, asked_of(kept), lambda g: _listed(g, offers))
+        question, current = asked_of(kept)
+        return answering.respond(request, question, lambda g: _listed(g, current, offers))
 
     @blueprint.route("/datasets/<name>", tags=["catalogue"])
     @blueprint.doc(operationId="dataset", parameters=PINNED, responses=data_responses(_DETAIL))
     def dataset(name: str) -> Response:
         """Describe one dataset: columns, files, endpoints."""
+        question, current = asked_of(kept)
+        _dataset(current, name)
 
         def make(generation: Generation) -> Body:
             return Body(_detail(generation, _dataset(generation, name), offers))
 
-        return answering.respond(request, asked_of(kept), make)
+        return answering.respond(request, question, make)
 
     return blueprint
 
 
-def asked_of(kept: KeptGenerations) -> Question:
-    """Give the question of a request about all datasets, its visit pinned as it says."""
+def asked_of(kept: KeptGenerations) -> tuple[Question, Generation]:
+    """Give the question of a request about datasets, its visit pinned as it says.
+
+    Beside it stands the current Generation, which decides what may be read.
+    """
     asked = _PARAMETERS.read({}, query_pairs(request.query_string))
+    current = visit_of(request).generation
     pin(visit_of(request), kept, asked.number("generation"))
-    return Question(asked.canonical)
+    return Question(asked.canonical), current
+
+
+def served_of(generation: Generation, current: Generation) -> list[Dataset]:
+    """Give the datasets of a Generation that are served now."""
+    return [each for name, each in generation.datasets.items() if name in current.datasets]
 
 
 def _dataset(generation: Generation, name: str) -> Dataset:
@@ -99,8 +111,8 @@ def _dataset(generation: Generation, name: str) -> Dataset:
     return dataset
 
 
-def _listed(generation: Generation, offers: Sequence[Offer]) -> Body:
-    datasets = generation.datasets.values()
+def _listed(generation: Generation, current: Generation, offers: Sequence[Offer]) -> Body:
+    datasets = served_of(generation, current)
     return Body({"datasets": [_entry(generation, dataset, offers) for dataset in datasets]})
 
 

@@ -6,7 +6,7 @@ from flask_smorest import Blueprint
 from app.dataset import Column, Dataset
 from app.generation import Generation, KeptGenerations
 from app.http.answering import Answering, Body
-from app.http.catalogue import PINNED, asked_of
+from app.http.catalogue import PINNED, asked_of, served_of
 from app.http.documents import data_responses
 
 _PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
@@ -46,29 +46,31 @@ def datapackage_blueprint(answering: Answering, kept: KeptGenerations) -> Bluepr
     )
     def datapackage() -> Response:
         """Describe all datasets as a Data Package."""
-        return answering.respond(request, asked_of(kept), lambda g: Body(package_of(g)))
+        question, current = asked_of(kept)
+        return answering.respond(request, question, lambda g: Body(package_of(g, current)))
 
     return blueprint
 
 
-def package_of(generation: Generation) -> dict[str, object]:
-    """Describe the datasets of a Generation that have an export; paths are relative to it."""
-    exported = (each for each in generation.datasets.values() if each.generic)
+def package_of(generation: Generation, current: Generation) -> dict[str, object]:
+    """Describe the datasets of a Generation that have an export now; paths are relative to it."""
+    exported = (each for each in served_of(generation, current) if each.generic)
+    pinned = "" if generation is current else f"?generation={generation.number}"
     return {
         "$schema": _PROFILE,
         "name": "assay",
         "version": str(generation.number),
         "created": generation.committed_at,
-        "resources": [_resource(dataset) for dataset in exported],
+        "resources": [_resource(dataset, pinned) for dataset in exported],
     }
 
 
-def _resource(dataset: Dataset) -> dict[str, object]:
+def _resource(dataset: Dataset, pinned: str) -> dict[str, object]:
     told = {"title": dataset.title, "description": dataset.description}
     return {
         "name": dataset.name,
         "type": "table",
-        "path": f"datasets/{dataset.name}/rows.csv",
+        "path": f"datasets/{dataset.name}/rows.csv{pinned}",
         **{name: text for name, text in told.items() if text},
         "format": "csv",
         "mediatype": "text/csv",

@@ -10,6 +10,8 @@ from app.errors import NoGenerationError
 from app.generation import Generation
 
 VISIT = "assay.visit"
+# Of path and query together, as they are sent.
+LONGEST_ADDRESS = 8192
 
 
 @dataclass(slots=True)

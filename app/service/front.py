@@ -18,14 +18,13 @@ from app.errors import (
     UriTooLongError,
 )
 from app.generation import CurrentGeneration, Generation
-from app.http import VISIT, Visit, problem_bytes
+from app.http import LONGEST_ADDRESS, VISIT, Visit, problem_bytes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = structlog.get_logger()
 
-_LONGEST_ADDRESS = 8192
 _PIECE = 256 * 1024
 # A server may hold a list of bytes once for each connection; pieces it takes as they are sent.
 _LONGEST_WHOLE = 1024 * 1024
@@ -167,8 +166,8 @@ def _called(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response:
 def _check_address(environ: Mapping[str, Any]) -> None:
     path = environ.get("PATH_INFO", "")
     length = len(path) + len(environ.get("QUERY_STRING", ""))
-    if length > _LONGEST_ADDRESS:
-        raise UriTooLongError(f"The address has {length} characters.", allowed=_LONGEST_ADDRESS)
+    if length > LONGEST_ADDRESS:
+        raise UriTooLongError(f"The address has {length} characters.", allowed=LONGEST_ADDRESS)
     try:
         path.encode("latin-1").decode()
     except UnicodeError as error:

@@ -371,7 +371,9 @@ def test_a_table_that_needs_more_memory_and_disk_than_it_may_use_has_no_room(ben
 
 def test_what_a_killed_loader_left_is_in_nobodys_way(bench):
     loading = bench.loading({"k": [1]})
-    (bench.folder / f"{loading.hash}.{loading.dataset.name}.unfinished").write_bytes(b"half a table")
+    (bench.folder / f"{loading.hash}.{loading.dataset.name}.unfinished").write_bytes(
+        b"half a table"
+    )
     assert load_table(loading, bench.folder, bench.limits).rows == 1
     assert load_table(loading, bench.folder, bench.limits).rows == 1
     assert not list(bench.folder.glob("*unfinished*"))
