@@ -57,6 +57,12 @@ class MalformedRequestError(ServiceError):
     slug, title, status = "malformed-request", "Request not well formed", 400
 
 
+class AnswerTooLargeError(ServiceError):
+    """What is asked has more bytes than an answer should hold."""
+
+    slug, title, status = "answer-too-large", "Answer too large", 400
+
+
 class FigureOutOfRangeError(ServiceError):
     """A figure that was asked for is greater than any number that can be answered."""
 
@@ -241,6 +247,12 @@ class ExportTooSlowError(ServiceError):
 
     def __init__(self, detail: str, **facts: object) -> None:
         super().__init__(detail, headers={"Retry-After": "60"}, **facts)
+
+
+class QuestionTooSlowError(ServiceError):
+    """A question takes longer than one may."""
+
+    slug, title, status = "question-too-slow", "Question takes too long", 504
 
 
 class ExportTooLargeError(ServiceError):

@@ -28,6 +28,7 @@ _WINDOW = Parameter(
 _SORT = Parameter(
     "sort",
     many=True,
+    most=8,
     description="What is answered, by name; `-` for falling, nulls last both ways. The window "
     "and `group_by` follow.",
 )
@@ -48,7 +49,9 @@ def endpoints(dataset: Dataset) -> Sequence[Endpoint]:
             description="One record for each group; one in all where nothing is grouped by. "
             "Null and NaN are left out of a figure, and are one group.",
             parameters=(
-                Parameter("group_by", many=True, choices=groups, description="By these columns."),
+                Parameter(
+                    "group_by", many=True, choices=groups, most=16, description="By these columns."
+                ),
                 Parameter(
                     "measures", "string", _FIGURES, many=True, choices=measures, default=counted
                 ),

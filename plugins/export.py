@@ -12,16 +12,16 @@ from app.plugin import (
     Parameter,
     Query,
     hookimpl,
-    is_scalar,
+    picking,
 )
+
+# More rows than any table has, and fewer than an engine can count.
+_FURTHEST = 2**53 - 1
 
 
 @hookimpl
 def endpoints(dataset: Dataset) -> Sequence[Endpoint]:
     """Offer ``export`` for every dataset."""
-    names = tuple(column.name for column in dataset.columns)
-    ordered = tuple(column.name for column in dataset.columns if is_scalar(column))
-    sorts = (*ordered, *(f"-{name}" for name in ordered))
     return [
         Endpoint(
             name="export",
@@ -31,13 +31,8 @@ def endpoints(dataset: Dataset) -> Sequence[Endpoint]:
             description="All that fit the filters, in one file that can be read by ranges.",
             parameters=(
                 Parameter("format", choices=tuple(FORMATS)),
-                Parameter(
-                    "select", many=True, choices=names, description="Only these, and the lineage."
-                ),
-                Parameter(
-                    "sort", many=True, choices=sorts, description="`-` for falling; nulls last."
-                ),
-                Parameter("limit", "integer", "Most rows.", minimum=0),
+                *picking(dataset),
+                Parameter("limit", "integer", "Most rows.", minimum=0, maximum=_FURTHEST),
                 Parameter("bom", "boolean", "CSV for Excel: say that it is UTF-8.", default=False),
                 Parameter("excel", "boolean", "CSV: no text begins as a formula.", default=False),
             ),

@@ -14,20 +14,14 @@ from app.plugin import (
     Query,
     Where,
     hookimpl,
-    is_scalar,
+    picking,
 )
 
 
 @hookimpl
 def endpoints(dataset: Dataset) -> Sequence[Endpoint]:
     """Offer ``rows`` and ``record`` for every dataset."""
-    names = tuple(column.name for column in dataset.columns)
-    ordered = tuple(column.name for column in dataset.columns if is_scalar(column))
-    sorts = (*ordered, *(f"-{name}" for name in ordered))
-    select = Parameter("select", many=True, choices=names, description="Only these columns.")
-    sort = Parameter(
-        "sort", many=True, choices=sorts, description="`-` for falling; nulls last; then keys."
-    )
+    select, sort = picking(dataset)
     counted = Parameter("count", "boolean", "Also say how many fit in all.", default=False)
     return [
         Endpoint(

@@ -66,7 +66,9 @@ def endpoints(dataset: Dataset) -> Sequence[Endpoint]:
             description="Lists of one length, by rising time. Rows of the same time are put "
             "together; rows without one are left out.",
             parameters=(
-                Parameter("value", "string", _VALUE, required=True, many=True, choices=choices),
+                Parameter(
+                    "value", "string", _VALUE, required=True, many=True, choices=choices, most=16
+                ),
                 Parameter("from", column=time, description="The first time."),
                 Parameter("until", column=time, description="The end, not in it."),
                 Parameter("window", "string", _WINDOW, choices=WINDOWS),

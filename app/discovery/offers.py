@@ -10,8 +10,6 @@ from app.plugin import Endpoint
 
 _OPTIONS = ("path", "columns")
 _PATH = re.compile(r"(/(?!\.+(?:/|$))([A-Za-z0-9._~-]+|{[a-z_]+}))+")
-# A generic endpoint may end in a place, such as `/rows.{format}`.
-_GENERIC_PATH = re.compile(r"/[a-z0-9_-]+(\.{[a-z_]+})?")
 _PLACE = re.compile(r"{[a-z_]+}")
 # The service's own addresses below /api/v1.
 _RESERVED = ("/datasets", "/data", "/datapackage.json")
@@ -108,8 +106,7 @@ def _unread(
 def _misled(endpoint: Endpoint, path: str) -> str | None:
     """Say why an endpoint cannot have that path; None where it can."""
     if endpoint.generic:
-        fits = _GENERIC_PATH.fullmatch(path)
-        return None if fits else f"path {path!r}: a generic one is one part, such as '/rows'"
+        return None
     if not _PATH.fullmatch(path):
         return f"path {path!r}: parts of letters, digits, '._~-', or one name in braces are allowed"
     if any(f"{path}/".startswith(f"{own}/") for own in _RESERVED):

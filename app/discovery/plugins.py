@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,6 +13,7 @@ import structlog
 
 from app.dataset import Dataset
 from app.discovery.offers import Clash, Offer, apart, nearest_of, offered
+from app.discovery.sound import sound
 from app.plugin import Endpoint, PluginHooks
 
 log = structlog.get_logger()
@@ -21,20 +22,36 @@ log = structlog.get_logger()
 class Plugins:
     """The plugins of one service, found once at its start.
 
-    ``failures`` says for each plugin that does not work why not; it grows when one fails later.
+    ``failures`` says for each plugin that is left out why.
     """
 
     def __init__(self, folder: Path) -> None:
         self._manager = pluggy.PluginManager("assay")
         self._manager.add_hookspecs(PluginHooks)
         self.failures: dict[str, str] = {}
+        self._stumbled: dict[str, str] = {}
         for name, load in _found(folder):
             self._add(name, load)
 
     def fail(self, plugin: str, error: BaseException) -> None:
-        """Remember that a plugin failed; the log has the rest."""
+        """Remember that a plugin brings what cannot be served; the log has the rest."""
         self.failures[plugin] = f"{type(error).__name__} while it was used"
         log.error("plugin failed", plugin=plugin, exc_info=error)
+
+    def stumble(self, plugin: str, error: BaseException) -> None:
+        """Remember that a plugin failed on a call, until it answers one; the log has the rest."""
+        self._stumbled[plugin] = f"{type(error).__name__} while it was used"
+        log.error("plugin failed", plugin=plugin, exc_info=error)
+
+    def answered(self, plugin: str) -> None:
+        """Forget that a plugin failed on a call: it answers."""
+        if self._stumbled:
+            self._stumbled.pop(plugin, None)
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """Give for each plugin that does not work why not, those that stumbled included."""
+        return {**self._stumbled, **self.failures}
 
     def offers(self, datasets: Mapping[str, Dataset]) -> tuple[list[Offer], list[Clash]]:
         """Give every endpoint that these completed datasets offer, and what cannot be offered.
@@ -50,7 +67,7 @@ class Plugins:
 
     def _of(self, dataset: Dataset, datasets: Mapping[str, Dataset]) -> Iterator[Offer | Clash]:
         known: dict[str, tuple[str, Endpoint]] = {}
-        for plugin, endpoint in self._endpoints(dataset):
+        for plugin, endpoint in self._free(self._endpoints(dataset)):
             other = known.setdefault(endpoint.name, (plugin, endpoint))[0]
             if other != plugin:
                 told = f"plugins {other!r} and {plugin!r} both bring it"
@@ -68,11 +85,22 @@ class Plugins:
         for hook in self._manager.hook.endpoints.get_hookimpls():
             try:
                 arguments = {"dataset": dataset}
-                brought = _brought(hook.function(*(arguments[name] for name in hook.argnames)))
+                brought = sound(hook.function(*(arguments[name] for name in hook.argnames)))
             except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its own affair
                 self.fail(hook.plugin_name, error)
             else:
                 yield from ((hook.plugin_name, endpoint) for endpoint in brought)
+
+    def _free(self, brought: Iterable[tuple[str, Endpoint]]) -> Iterator[tuple[str, Endpoint]]:
+        """Leave out generic endpoints whose path another plugin's has: who came first keeps it."""
+        paths: dict[str, str] = {}
+        for plugin, endpoint in brought:
+            owner = paths.setdefault(endpoint.path, plugin) if endpoint.generic else plugin
+            if owner == plugin:
+                yield plugin, endpoint
+            else:
+                told = f"endpoint {endpoint.name!r}: plugin {owner!r} has its path"
+                self.fail(plugin, TypeError(told))
 
     def _add(self, name: str, load: Callable[[], object]) -> None:
         if self._manager.has_plugin(name):
@@ -105,12 +133,6 @@ class Loader:
         sys.modules[self._name] = module
         spec.loader.exec_module(module)
         return module
-
-
-def _brought(endpoints: object) -> Sequence[Endpoint]:
-    if not isinstance(endpoints, Sequence) or not all(isinstance(e, Endpoint) for e in endpoints):
-        raise TypeError("endpoints() must give a sequence of Endpoint")
-    return endpoints
 
 
 def _found(folder: Path) -> Iterator[tuple[str, Callable[[], object]]]:

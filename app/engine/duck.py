@@ -14,9 +14,14 @@ from app.engine.cells import column_reader, read_cells
 from app.engine.queue import Queue
 from app.engine.sql import quoted_name, quoted_text
 from app.engine.stream import refusals, stream
+from app.errors import AnswerTooLargeError
 from app.formats import Batches
 from app.query import NO_STAMP, Rows, Stamp, Statement, catalog_of
 
+_FETCHED_ROWS = 2_000
+# What a cell costs beside its text, and what an answer should have at most: exports have no end.
+_CELL_BYTES = 16
+_MOST_BYTES = 64 << 20
 _SHUT = (
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
@@ -88,15 +93,22 @@ class DuckEngine:
         """Run a Statement.
 
         Raises:
+            AnswerTooLargeError: the rows are more than an answer should hold.
             BusyError: too many questions are being worked on.
+            QuestionTooSlowError: it takes longer than one may.
             FigureOutOfRangeError: no number can hold a figure.
             NoRoomError: there is not enough memory, nor room to spill to.
         """
         # A DuckDB connection serves one thread at a time; a cursor is its own connection.
-        with self.queue.turn(), self._connection.cursor() as cursor, refusals():
+        with (
+            self.queue.turn(),
+            self._connection.cursor() as cursor,
+            self.queue.limit(cursor.interrupt),
+            refusals(),
+        ):
             cursor.execute(statement.sql, statement.values)
             kinds = [each[1] for each in cursor.description]
-            cells = cursor.fetchall()
+            cells = _fetched(cursor, len(kinds))
         more = statement.limit is not None and len(cells) > statement.limit
         cells = cells[: statement.limit]
         width = len(statement.columns)
@@ -114,8 +126,29 @@ class DuckEngine:
             FigureOutOfRangeError: no number can hold a figure.
             NoRoomError: there is not enough memory, nor room to spill to.
         """
-        with self._connection.cursor() as cursor, stream(cursor, statement, seconds) as batches:
+        with (
+            self._connection.cursor() as cursor,
+            stream(cursor, statement, (self.queue.watchdog, seconds)) as batches,
+        ):
             yield batches
+
+
+def _fetched(cursor: duckdb.DuckDBPyConnection, width: int) -> list[tuple[object, ...]]:
+    """Fetch the rows, as long as they are not more than an answer should hold."""
+    rows: list[tuple[object, ...]] = []
+    size = 0
+    while some := cursor.fetchmany(_FETCHED_ROWS):
+        rows += some
+        texts = (cell for row in some for cell in row if isinstance(cell, str | bytes))
+        size += len(some) * width * _CELL_BYTES + sum(map(len, texts))
+        if size > _MOST_BYTES:
+            raise AnswerTooLargeError(
+                f"The answer would have more than {_MOST_BYTES >> 20} MiB; ask for fewer rows or"
+                " columns, or for an export."
+            )
+        if len(some) < _FETCHED_ROWS:
+            break
+    return rows
 
 
 def _rows_stamp(lineage: Sequence[tuple[object, ...]]) -> Stamp:

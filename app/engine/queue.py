@@ -1,21 +1,42 @@
 """Lets a few questions run at once, a few wait, and refuses the rest. Knows no SQL."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 
-from app.errors import BusyError
+from app.engine.watch import Watchdog
+from app.errors import BusyError, QuestionTooSlowError, ServiceError
 
 _LONGEST_WAIT_SECONDS = 10.0
 
 
 class Queue:
-    """How many questions a worker works on at once, whatever Generation they ask."""
+    """How many questions a worker works on at once, and how long each may take."""
 
-    def __init__(self, running: int, waiting: int) -> None:
+    def __init__(self, running: int, waiting: int, seconds: float = 60.0) -> None:
         self._running = BoundedSemaphore(running)
         self._admitted = BoundedSemaphore(running + waiting)
+        self._seconds = seconds
+        self.watchdog = Watchdog()
+
+    @contextmanager
+    def limit(self, interrupt: Callable[[], object]) -> Iterator[None]:
+        """Have a question interrupted, in its block, when it takes longer than one may.
+
+        Raises:
+            QuestionTooSlowError: it was.
+        """
+        told = f"It takes more than {self._seconds:g} seconds; ask for less, or for an export."
+        with self.watchdog.limit(self._seconds, interrupt) as late:
+            try:
+                yield
+            except ServiceError:
+                raise
+            except Exception as error:
+                if late.is_set():
+                    raise QuestionTooSlowError(told) from error
+                raise
 
     @contextmanager
     def turn(self) -> Iterator[None]:

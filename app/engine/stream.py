@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from app.engine.watch import interrupting_after
-from app.errors import ExportTooSlowError, FigureOutOfRangeError, NoRoomError
+from app.engine.watch import Watchdog
+from app.errors import ExportTooSlowError, FigureOutOfRangeError, NoRoomError, ServiceError
 from app.formats import JSON_TEXT, WIDE_INTEGER, Batches, marked
 from app.query import Statement
 
@@ -36,7 +36,7 @@ def refusals() -> Iterator[None]:
 
 @contextmanager
 def stream(
-    cursor: duckdb.DuckDBPyConnection, statement: Statement, seconds: float
+    cursor: duckdb.DuckDBPyConnection, statement: Statement, limit: tuple[Watchdog, float]
 ) -> Iterator[Batches]:
     """Give the result in batches; the fields tell what Arrow has no type for.
 
@@ -45,7 +45,12 @@ def stream(
         FigureOutOfRangeError: no number can hold a figure.
         NoRoomError: there is not enough memory, nor room to spill to.
     """
-    with interrupting_after(seconds, cursor.interrupt) as late, _in_time(late, seconds), refusals():
+    watchdog, seconds = limit
+    with (
+        watchdog.limit(seconds, cursor.interrupt) as late,
+        in_time(late, ExportTooSlowError(f"It takes more than {seconds:g} seconds.")),
+        refusals(),
+    ):
         result = _asked(cursor, statement)
         kinds = [each[1] for each in result.description]
         reader = result.to_arrow_reader(_BATCH_ROWS)
@@ -61,12 +66,13 @@ def _asked(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> Any:  # n
 
 
 @contextmanager
-def _in_time(late: Event, seconds: float) -> Iterator[None]:
+def in_time(late: Event, refusal: ServiceError) -> Iterator[None]:
+    """Refuse what failed because its time was over."""
     try:
         yield
     except Exception as error:
         if late.is_set():
-            raise ExportTooSlowError(f"It takes more than {seconds:g} seconds.") from error
+            raise refusal from error
         raise
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from itertools import islice
+from operator import itemgetter
 
 import duckdb
 
@@ -60,7 +61,10 @@ class Verifier:
         return tuple(_column(each, rows, list(islice(cells, 5))) for each in self.fitted)
 
     def versions(self) -> tuple[Fact, ...]:
-        """Count the rows and spans of each dataset_id and model_version, oldest first."""
+        """Count the rows and spans of each dataset_id and model_version, oldest first.
+
+        Of too many the newest are given, which say how old the Table is.
+        """
         lineage, time = self.dataset.lineage, self.dataset.time
         dataset_id, model_version, generated_at = map(
             _part, (lineage.dataset_id, lineage.model_version, lineage.generated_at)
@@ -70,9 +74,11 @@ class Verifier:
         names = ["dataset_id", "model_version", "rows", "first_generated_at", "last_generated_at"]
         sql = (
             f"SELECT {dataset_id}, {model_version}, count(*), {', '.join(figures)}"
-            f" FROM {self.table} GROUP BY 1, 2 ORDER BY 4, 2, 1 LIMIT {_MOST_VERSIONS}"
+            f" FROM {self.table} GROUP BY 1, 2 ORDER BY 5 DESC, 2 DESC, 1 DESC"
+            f" LIMIT {_MOST_VERSIONS}"
         )
-        rows = self.connection.execute(sql).fetchall()
+        newest = self.connection.execute(sql).fetchall()
+        rows = sorted(newest, key=itemgetter(3, 1, 0))
         return tuple(
             dict(zip([*names, "from", "until"], map(plain, row), strict=True)) for row in rows
         )

@@ -14,7 +14,8 @@ from app.generation.store import Store
 from app.query import Compared, Comparison, compare
 from app.table import Fact
 
-_MOST_OPEN = 2
+# As many as are kept unless told otherwise, without the current one.
+_MOST_OPEN = 4
 # Each one across Generations takes as much memory as all questions to one do.
 _MOST_COMPARED, _MOST_WAITING = 1, 4
 
@@ -26,6 +27,7 @@ class KeptGenerations:
         self._store = store
         self._open = opener
         self._opened: OrderedDict[int, Generation] = OrderedDict()
+        self._opening: dict[int, Lock] = {}
         self._lock = Lock()
         self._comparing = Queue(_MOST_COMPARED, _MOST_WAITING)
         # A manifest never changes, so it is read once.
@@ -38,12 +40,26 @@ class KeptGenerations:
             GenerationGoneError: it is not kept, or was never made.
         """
         with self._lock:
-            if number not in self._opened:
-                self._opened[number] = self._opened_now(number)
+            opening = self._opening.setdefault(number, Lock())
+        # Only who needs this very one waits for it to be opened.
+        with opening:
+            opened = self._opened.get(number)
+            if opened is None or number not in self._numbers():
+                opened = self._opened_now(number)
+        with self._lock:
+            self._opened[number] = opened
             self._opened.move_to_end(number)
             while len(self._opened) > _MOST_OPEN:
-                self._opened.popitem(last=False)
-            return self._opened[number]
+                self._opening.pop(self._opened.popitem(last=False)[0], None)
+        return opened
+
+    def forget_collected(self) -> None:
+        """Let go of those that are not kept any more, and of the disk that they hold."""
+        numbers = self._numbers()
+        with self._lock:
+            for number in [each for each in self._opened if each not in numbers]:
+                del self._opened[number]
+                self._opening.pop(number, None)
 
     def compare(self, asked: Generation, comparison: Comparison) -> Compared:
         """Run a Comparison that is asked of a Generation; its other side may be of a kept one.
@@ -74,10 +90,13 @@ class KeptGenerations:
                 told.append({"generation": number, "committed_at": at, "table": table})
         return told
 
-    def _opened_now(self, number: int) -> Generation:
+    def _numbers(self) -> list[int]:
         # One that is written and not yet pointed at is nobody's to see.
         current = self._store.current() or ""
-        kept = [each for each in self._store.numbers() if manifest_name(each) <= current]
+        return [each for each in self._store.numbers() if manifest_name(each) <= current]
+
+    def _opened_now(self, number: int) -> Generation:
+        kept = self._numbers()
         if number in kept:
             with suppress(FileNotFoundError):
                 return self._open(manifest_name(number))

@@ -4,9 +4,10 @@ from app.http.answering import Answering
 from app.http.build import App, Services, build_app, document_of
 from app.http.health import Health
 from app.http.problems import problem_bytes
-from app.http.visit import VISIT, Visit
+from app.http.visit import LONGEST_ADDRESS, VISIT, Visit
 
 __all__ = [
+    "LONGEST_ADDRESS",
     "VISIT",
     "Answering",
     "App",

@@ -84,7 +84,7 @@ def catalogue_blueprint(
 
 
 def asked_of(kept: KeptGenerations) -> Question:
-    """Give the question of a request about all datasets, its visit pinned as it says."""
+    """Give the question of a request about datasets, its visit pinned as it says."""
     asked = _PARAMETERS.read({}, query_pairs(request.query_string))
     pin(visit_of(request), kept, asked.number("generation"))
     return Question(asked.canonical)

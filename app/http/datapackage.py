@@ -1,7 +1,5 @@
 """All datasets as one Data Package of Frictionless: what their CSV exports hold, for readers."""
 
-from collections.abc import Mapping
-
 from flask import Response, request
 from flask_smorest import Blueprint
 
@@ -10,7 +8,7 @@ from app.generation import Generation, KeptGenerations
 from app.http.answering import Answering, Body
 from app.http.catalogue import PINNED, asked_of
 from app.http.documents import data_responses
-from app.http.visit import visit_of
+from app.http.visit import Visit, visit_of
 
 _PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
 _FIELDS = {
@@ -49,33 +47,32 @@ def datapackage_blueprint(answering: Answering, kept: KeptGenerations) -> Bluepr
     )
     def datapackage() -> Response:
         """Describe all datasets as a Data Package."""
-
-        def make(generation: Generation) -> Body:
-            return Body(package_of(generation, visit_of(request).readable(generation)))
-
-        return answering.respond(request, asked_of(kept), make)
+        return answering.respond(
+            request, asked_of(kept), lambda g: Body(package_of(g, visit_of(request)))
+        )
 
     return blueprint
 
 
-def package_of(generation: Generation, datasets: Mapping[str, Dataset]) -> dict[str, object]:
-    """Describe those of a Generation's datasets that have an export; paths are relative to it."""
-    exported = (each for each in datasets.values() if each.generic)
+def package_of(generation: Generation, visit: Visit) -> dict[str, object]:
+    """Describe the datasets of a Generation that have an export now; paths are relative to it."""
+    exported = (each for each in visit.readable(generation).values() if each.generic)
+    pinned = "" if generation is visit.today else f"?generation={generation.number}"
     return {
         "$schema": _PROFILE,
         "name": "assay",
         "version": str(generation.number),
         "created": generation.committed_at,
-        "resources": [_resource(dataset) for dataset in exported],
+        "resources": [_resource(dataset, pinned) for dataset in exported],
     }
 
 
-def _resource(dataset: Dataset) -> dict[str, object]:
+def _resource(dataset: Dataset, pinned: str) -> dict[str, object]:
     told = {"title": dataset.title, "description": dataset.description}
     return {
         "name": dataset.name,
         "type": "table",
-        "path": f"datasets/{dataset.name}/rows.csv",
+        "path": f"datasets/{dataset.name}/rows.csv{pinned}",
         **{name: text for name, text in told.items() if text},
         "format": "csv",
         "mediatype": "text/csv",

@@ -49,7 +49,7 @@ HEADERS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "X-Model-Version": ("Lineage of the newest row answered; percent-encoded.", _TEXT),
     "ETag": ("Send it back in If-None-Match to be told 304 while nothing changed.", _TEXT),
 }
-_DATA_REFUSALS = (400, 401, 404, 406, 410, *EVERYWHERE, 503)
+_DATA_REFUSALS = (400, 401, 404, 406, 410, *EVERYWHERE, 503, 504)
 # What a schema can describe; other types are files.
 _TREES = {"application/json", "application/yaml"}
 _FILE_RESPONSES: Mapping[str, Any] = {

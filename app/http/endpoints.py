@@ -3,26 +3,24 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
 
-from flask import Request, Response, request
+from flask import Response, request
 from flask_smorest import Blueprint
 
 from app.dataset import PUBLIC
 from app.discovery import Offer, Plugins
-from app.errors import EndpointError, InvalidParameterError, ServiceError
+from app.errors import EndpointError, ServiceError
 from app.generation import Generation, KeptGenerations
 from app.http.answering import Answering, Body, Question
 from app.http.documents import SECURITY, answer_schema, data_responses
 from app.http.exporting import Exported
+from app.http.paging import Paging
 from app.http.parameter_documents import documented_path, documented_query
-from app.http.parameters import Asked, Pairs, ParameterTable, query_pairs
+from app.http.parameters import Asked, ParameterTable, query_pairs
 from app.http.pinning import Reading, dataset_in, pin, reading
 from app.http.sharing import SharedSchemas
 from app.http.visit import visit_of
 from app.plugin import COMMON, FORMATS, Call, Document, Endpoint, Export
-from app.plugin.call import Place
-from app.query import Cursor
 
 _PLACE = re.compile(r"{([a-z_]+)}")
 
@@ -56,7 +54,7 @@ def endpoint_blueprint(offer: Offer, asking: Asking) -> Blueprint:
     def view(**path: str) -> Response:
         pairs = query_pairs(request.query_string)
         asked = table.read(path, pairs)
-        paging = _Paging(offer, asked, asking.answering.key)
+        paging = Paging.of(offer.path, asked, asking.answering.key)
         read = _read(offer, asking, paging)
         wide_as_text = asked.values.get("bigint") == "string"
         question = Question(asked.canonical, read.dataset, _media(endpoint, asked), wide_as_text)
@@ -103,60 +101,11 @@ def _document(offer: Offer, table: ParameterTable, shared: SharedSchemas) -> dic
     return {key: value for key, value in document.items() if value}
 
 
-@dataclass(frozen=True, slots=True)
-class _Paging:
-    """The cursor of one request, and those of the pages after it."""
-
-    offer: Offer
-    asked: Asked
-    key: bytes
-
-    @property
-    def question(self) -> str:
-        return f"{self.offer.path}\n{self.asked.question}"
-
-    def cursor(self) -> Cursor | None:
-        """Open the cursor that was given.
-
-        Raises:
-            InvalidParameterError: it is not one of ours, or belongs to another question or
-                another Generation than the one that is asked for.
-        """
-        text = self.asked.values.get("cursor")
-        if text is None:
-            return None
-        allowed = "what `next` gave, with the same parameters beside it"
-        try:
-            cursor = Cursor.opened(str(text), self.question, self.key)
-        except ValueError as error:
-            raise _refused_cursor("it is no cursor of this question", allowed) from error
-        if self.asked.number("generation") not in (None, cursor.generation):
-            raise _refused_cursor(f"it belongs to Generation {cursor.generation}", allowed)
-        return cursor
-
-    def place(self, generation: int, request: Request, pairs: Pairs) -> Place:
-        """Give where the page begins, and how the address of another one is written."""
-        cursor = self.cursor()
-        others = [pair for pair in pairs if pair[0] != "cursor"]
-
-        def address(after: tuple[object, ...]) -> str:
-            text = Cursor(generation, after).sealed(self.question, self.key)
-            return f"{quote(request.path)}?{urlencode([*others, ('cursor', text)])}"
-
-        return Place(() if cursor is None else cursor.after, address)
-
-
-def _refused_cursor(message: str, allowed: str) -> InvalidParameterError:
-    fault = {"parameter": "cursor", "message": message, "allowed": allowed}
-    return InvalidParameterError(f"cursor: {message}.", errors=[fault])
-
-
-def _read(offer: Offer, asking: Asking, paging: _Paging) -> Reading:
+def _read(offer: Offer, asking: Asking, paging: Paging) -> Reading:
     """Find what the request reads: a cursor goes on with the Generation that it came from."""
     visit = visit_of(request)
-    current, cursor = visit.generation, paging.cursor()
-    number = paging.asked.number("generation") if cursor is None else cursor.generation
-    return reading(offer, current, pin(visit, asking.kept, number))
+    current = visit.generation
+    return reading(offer, current, pin(visit, asking.kept, paging.generation))
 
 
 def _call(read: Reading, asked: Asked, kept: KeptGenerations) -> Call:
@@ -190,16 +139,17 @@ def _answered(offer: Offer, plugins: Plugins, call: Call) -> Body | Export:
         raise
     except (Exception, SystemExit) as error:
         raise _failure(offer, plugins, error) from error
+    if isinstance(given, Export) and given.format in FORMATS and not given.query.measures:
+        return given
     if isinstance(given, Document):
         return Body(given.content)
-    if isinstance(given, Export):
-        return given
     if not isinstance(given, Mapping):
         raise _failure(offer, plugins, TypeError(type(given).__name__))
+    plugins.answered(offer.plugin)
     return Body(given, call.stamp, call.next)
 
 
 def _failure(offer: Offer, plugins: Plugins, error: BaseException) -> EndpointError:
     """Remember that a plugin failed, and give the refusal of its call."""
-    plugins.fail(offer.plugin, error)
+    plugins.stumble(offer.plugin, error)
     return EndpointError(f"The plugin {offer.plugin!r} failed on this call.", plugin=offer.plugin)

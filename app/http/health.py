@@ -69,7 +69,7 @@ class Health:
         return report
 
     def _failures(self) -> list[tuple[str, str]]:
-        return sorted(self.plugins.failures.items())
+        return sorted(self.plugins.troubles.items())
 
     def _degraded(self, report: dict[str, object], generation: Generation | None) -> Iterator[bool]:
         yield report["database"] != "connected"
@@ -77,7 +77,7 @@ class Health:
         yield report["cache"] != "ok"
         yield report["registry"] != "ok"
         yield self.policy.status != "compliant"
-        yield bool(self.plugins.failures)
+        yield bool(self.plugins.troubles)
         yield any(state != "fresh" for state in _freshness(generation).values())
 
     def _sources_reachable(self, generation: Generation | None) -> bool:

@@ -124,7 +124,12 @@ def _documented(parameter: Parameter, table: ParameterTable) -> Documented:
     schema.update({name: value for name, value in facts.items() if value is not None})
     if parameter.many:
         unique = {"uniqueItems": True} if parameter.choices else {}
-        schema = {"type": "array", "items": schema, "maxItems": MOST_VALUES, **unique}
+        schema = {
+            "type": "array",
+            "items": schema,
+            "maxItems": parameter.most or MOST_VALUES,
+            **unique,
+        }
         if parameter.default is not None:
             schema["default"] = parameter.default
     shown: Documented = {"name": parameter.name, "schema": schema}

@@ -26,6 +26,8 @@ _OF_THE_PAGE = ("cursor", "limit", "count", "generation", "bigint")
 _MOST_PAIRS = 2_000
 _MOST_COMPARED = 1_000
 _MOST_SHOWN = 40
+# So many are told; looking for the nearest of a thousand names takes milliseconds for each.
+_MOST_FAULTS = 10
 _LONGEST_SHOWN = 80
 
 Pairs = Sequence[tuple[str, str]]
@@ -78,7 +80,7 @@ class Asked:
 
     def _written(self, *without: str) -> str:
         values = {name: value for name, value in self.values.items() if name not in without}
-        asked = [sorted(values.items()), sorted(canonical_filters(self.where).items())]
+        asked = [sorted(values.items()), canonical_filters(self.where)]
         return json_bytes(asked).decode()
 
 
@@ -132,10 +134,12 @@ class ParameterTable:
 
     def _conditions(self, given: Mapping[str, list[str]], faults: list[Fault]) -> Iterator[Where]:
         """Read the filters among the parameters; what is wrong goes to the faults."""
-        listed = 0
+        listed, seen = 0, set()
         for place, (name, texts) in enumerate(given.items()):
+            if len(faults) >= _MOST_FAULTS:
+                return
             if self.filters is None or name not in self.filters:
-                faults.append(self._unknown(name))
+                faults.append(self._unknown(name, first=not faults))
                 continue
             try:
                 where = self.filters.read(name, texts)
@@ -144,6 +148,11 @@ class ParameterTable:
                 allowed = str(error).removeprefix("expected ")
                 faults.append(_WrongError(message, allowed).fault(name))
                 continue
+            if (where.column, where.operator) in seen:
+                message = "the same is asked by another parameter"
+                faults.append(_WrongError(message, "each condition once").fault(name))
+                continue
+            seen.add((where.column, where.operator))
             listed += len(where.value) if isinstance(where.value, list) else 0
             if place >= MOST_FILTERS or listed > MOST_VALUES:
                 allowed = f"{MOST_FILTERS} filters with {MOST_VALUES} listed values in all"
@@ -151,13 +160,15 @@ class ParameterTable:
                 return
             yield where
 
-    def _unknown(self, name: str) -> Fault:
+    def _unknown(self, name: str, *, first: bool) -> Fault:
         names = [*self.query, *(each for each, _, _ in self.filters or ())]
         close = get_close_matches(name, names[:_MOST_COMPARED], n=1)
         message = "there is no such parameter" + (f"; did you mean {close[0]!r}?" if close else "")
         column = self._dataset.column(name.rpartition("__")[0] or name) if self._dataset else None
         if self.filters is not None and column is not None and not column.filterable:
             message = f"column {column.name!r} cannot be filtered by"
+        if not first:
+            return {"parameter": name, "message": message}
         columns = dict.fromkeys(column.name for _, column, _ in self.filters or ())
         allowed = [*sorted(self.query), *(each for each in columns if each not in self.query)]
         return {"parameter": name, "message": message, "allowed": allowed}
@@ -171,8 +182,9 @@ class ParameterTable:
             # A choice may hold a comma itself.
             whole = len(texts) > 1 or texts[0] in parameter.choices
             several = texts if whole else texts[0].split(",")
-            if len(several) > MOST_VALUES:
-                raise _WrongError(f"it has {len(several)} values", f"at most {MOST_VALUES}")
+            most = parameter.most or MOST_VALUES
+            if len(several) > most:
+                raise _WrongError(f"it has {len(several)} values", f"at most {most}")
             if parameter.choices and len(set(several)) < len(several):
                 raise _WrongError("a name stands twice in it", "each name once")
             return [self._one(parameter, text) for text in several]

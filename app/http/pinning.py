@@ -71,7 +71,8 @@ def _differing(name: str, generation: Generation, told: str) -> GenerationGoneEr
 
 
 def _columns(dataset: Dataset) -> tuple[object, ...]:
-    return dataset.keys, {column.name: column.type for column in dataset.columns}
+    columns = {column.name: column.type for column in dataset.columns}
+    return dataset.keys, dataset.time, dataset.lineage, columns
 
 
 @lru_cache(maxsize=64)

@@ -11,6 +11,7 @@ Schema = dict[str, Any]
 # A reference is about as long as this many choices.
 _FEW = 4
 _NAME = re.compile("[A-Za-z0-9_-]+")
+_BEYOND = re.compile("[^A-Za-z0-9._-]")
 
 
 class SharedSchemas:
@@ -51,6 +52,8 @@ class SharedSchemas:
         return name if self._alike.get(name) == parameter else parameter
 
     def _free(self, name: str) -> str:
-        while name in self._known.values():
+        # Names beyond letters and digits cannot stand in a reference.
+        name = _BEYOND.sub("-", name)
+        while name in self._components.schemas:
             name += "_"
         return name

@@ -12,6 +12,8 @@ from app.errors import NoGenerationError
 from app.generation import Generation
 
 VISIT = "assay.visit"
+# Of path and query together, as they are sent.
+LONGEST_ADDRESS = 8192
 
 
 @dataclass(slots=True)
@@ -67,8 +69,13 @@ class Visit:
         return self.caller.may(self.access(dataset))
 
     def readable(self, generation: Generation) -> dict[str, Dataset]:
-        """Give the datasets of a Generation that the caller may know of."""
-        return {name: each for name, each in generation.datasets.items() if self.may_read(name)}
+        """Give the datasets of a Generation that are served today to this caller."""
+        served = {} if self.today is None else self.today.datasets
+        return {
+            name: each
+            for name, each in generation.datasets.items()
+            if name in served and self.may_read(name)
+        }
 
     def hidden(self, generation: Generation) -> frozenset[str]:
         """Give the names of the others."""

@@ -18,6 +18,7 @@ from app.plugin.endpoint import (
     Export,
     Member,
     Parameter,
+    picking,
 )
 from app.plugin.hooks import CONTRACT_VERSION, PluginHooks, hookimpl, hookspec
 from app.query import (
@@ -79,6 +80,7 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "is_scalar",
+    "picking",
     "result_of",
     "thin",
     "window_number",

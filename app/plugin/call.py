@@ -118,14 +118,14 @@ class Call:
         passed = self._passed()
         named = {name for name, _ in query.order}
         windows = ("window",) if query.window else ()
-        rest = [name for name in (*windows, *query.group_by) if name not in named]
+        rest = [(name, False) for name in (*windows, *query.group_by) if name not in named]
         rows = self.run(replace(query, sort=(*query.sort, *rest), offset=passed))
         return rows, (passed + len(rows),)
 
     def _rows(self, query: Query) -> tuple[Rows, tuple[object, ...]]:
         """Give some rows, and the values of the sort in the last one."""
         named = {name for name, _ in query.order}
-        rest = [key for key in self.dataset.keys if key not in named]
+        rest = [(key, False) for key in self.dataset.keys if key not in named]
         query = replace(query, sort=(*query.sort, *rest), after=self.place.after)
         shown = list(query.select) or [column.name for column in self.dataset.columns]
         order = [name for name, _ in query.order]

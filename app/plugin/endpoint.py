@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.dataset import Constant
+from app.dataset import Constant, Dataset
 from app.plugin.call import Call
-from app.query import Query
+from app.query import Query, is_scalar
 
 # The forms an Export can have, and their media types.
 FORMATS: Mapping[str, str] = {
@@ -17,6 +17,8 @@ FORMATS: Mapping[str, str] = {
     "arrows": "application/vnd.apache.arrow.stream",
 }
 _MOST_ROWS = 10_000
+# A page that goes on compares each with all before it.
+_MOST_SORTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Parameter:
 
     It is a path parameter where the endpoint's path holds ``{name}``. ``type`` is the name
     of a type of column; with ``column`` it is that column's type. ``many`` takes a list by
-    commas, or by repeating the parameter (then nothing is split).
+    commas, or by repeating the parameter (then nothing is split), with ``most`` values at most.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
+    most: int | None = None
 
 
 PERIOD = (
@@ -53,6 +56,18 @@ PAGE = (
     Parameter("limit", "integer", "Most rows.", default=100, minimum=1, maximum=_MOST_ROWS),
     Parameter("cursor", description="Where the page before this one ended: see `next` there."),
 )
+
+
+def picking(dataset: Dataset) -> tuple[Parameter, Parameter]:
+    """Give ``select`` and ``sort`` for the columns of a dataset."""
+    names = tuple(column.name for column in dataset.columns)
+    ordered = tuple(column.name for column in dataset.columns if is_scalar(column))
+    sorts = (*ordered, *(f"-{name}" for name in ordered))
+    told = "`-` before a name is falling; nulls come last, then the keys decide."
+    return (
+        Parameter("select", many=True, choices=names, description="Only these columns."),
+        Parameter("sort", many=True, choices=sorts, most=_MOST_SORTS, description=told),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """One column as SQL: as it is stored, counted and shown, and values that compare with it."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from functools import lru_cache
 
 from sqlglot import exp
@@ -80,14 +79,4 @@ def comparable(column: Column, value: object) -> object:
         # A datetime is a date to Python.
         whole = value if isinstance(value, datetime) else datetime(*value.timetuple()[:3])  # noqa: DTZ001 - UTC
         return min(max(whole, _FIRST_NANO), _LAST_NANO)
-    if column.type == "decimal" and isinstance(value, Decimal):
-        return value if _fits(column, value) else float(value)
     return value
-
-
-def _fits(column: Column, value: Decimal) -> bool:
-    """Tell whether the engine has a decimal type for both the column and the value."""
-    width, _, scale = column.physical.removeprefix("DECIMAL(").removesuffix(")").partition(",")
-    fraction = max(int(scale), -int(value.as_tuple().exponent))
-    whole = max(int(width) - int(scale), value.adjusted() + 1)
-    return whole + fraction <= _MOST_DIGITS

@@ -12,8 +12,9 @@ from app.dataset import Column, Constant, Dataset
 from app.query.cells import STORED, comparable, counted, shown, stored, text
 from app.query.conditions import beyond, beyond_values, bound, condition, emptied
 from app.query.days import whole_days
+from app.query.decimals import exact_decimals
 from app.query.measures import figure
-from app.query.query import AnyOf, Measure, Query, Where
+from app.query.query import AnyOf, Measure, Query, Sort, Where
 
 TABLE = "data"
 # What a Statement gives: a page with its lineage, all rows as they are stored, or a summary.
@@ -49,7 +50,7 @@ def compile_query(query: Query) -> Statement:
     Raises:
         LookupError: it names a column that the dataset does not serve.
     """
-    query = whole_days(query)
+    query = exact_decimals(whole_days(query))
     sql, columns = _compiled(query.dataset, _Shape.of(query))
     # One more than asked for tells whether there are more.
     values = _values(query, more=1)
@@ -80,7 +81,7 @@ def compile_summary(query: Query) -> Statement:
 
 
 def _compiled_whole(query: Query, form: _Form) -> Statement:
-    query = whole_days(query)
+    query = exact_decimals(whole_days(query))
     sql, columns = _compiled(query.dataset, replace(_Shape.of(query), form=form))
     return Statement(sql, _values(query), columns, figures=False)
 
@@ -91,7 +92,7 @@ def _settled(query: Query) -> Query:
         raise LookupError("an Export holds rows, no figures")
     lineage = [each for each in query.dataset.lineage.columns if each not in query.select]
     named = {name for name, _ in query.order}
-    rest = [key for key in query.dataset.keys if key not in named]
+    rest = [(key, False) for key in query.dataset.keys if key not in named]
     return replace(
         query,
         select=(*query.select, *lineage) if query.select else (),
@@ -123,7 +124,7 @@ class _Shape:
     group_by: tuple[str, ...]
     measures: tuple[Measure, ...]
     window: str | None
-    sort: tuple[str, ...]
+    sort: tuple[Sort, ...]
     after: tuple[bool, ...]
     limited: bool
     offset: bool

@@ -28,8 +28,9 @@ class Cursor:
 
     def sealed(self, question: str, key: bytes) -> str:
         """Write it for an address; only who has the key can make one."""
-        written = json.dumps([self.generation, [_written(value) for value in self.after]])
-        content = written.encode()
+        cells = [_written(value) for value in self.after]
+        written = json.dumps([self.generation, cells], ensure_ascii=False, separators=(",", ":"))
+        content = written.encode("utf-8", "surrogatepass")
         return (
             base64.urlsafe_b64encode(_seal(content, question, key) + content).decode().rstrip("=")
         )

@@ -1,6 +1,7 @@
 """The filter grammar: ``column=v`` and ``column__op=v``, each name known beforehand. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from operator import itemgetter
 
 from app.dataset import Column, Dataset
 from app.query.query import Where
@@ -48,10 +49,10 @@ class Filters:
         if operator in _LISTS:
             several = list(texts) if len(texts) > 1 else texts[0].split(",")
             if len(several) > MOST_VALUES:
-                raise ValueError(f"at most {MOST_VALUES} values; there are {len(several)}")
+                raise ValueError(f"at most {MOST_VALUES} values")
             return Where(column.name, operator, [read_cell(column, text) for text in several])
         if len(texts) > 1:
-            raise ValueError(f"once; it is given {len(texts)} times")
+            raise ValueError("one value, given once")
         if operator == "isnull":
             return Where(column.name, operator, read_value("boolean", texts[0]))
         return Where(column.name, operator, read_cell(column, texts[0]))
@@ -78,6 +79,8 @@ def read_cell(column: Column, text: str) -> object:
     return value
 
 
-def canonical_filters(where: Sequence[Where]) -> Mapping[str, object]:
-    """Give the conditions in one form, in whatever order they came."""
-    return {f"{each.column}\n{each.operator}": each.value for each in where}
+def canonical_filters(where: Sequence[Where]) -> list[tuple[str, str, object]]:
+    """Give the conditions in one form, in whatever order they came; each is asked once."""
+    return sorted(
+        ((each.column, each.operator, each.value) for each in where), key=itemgetter(0, 1)
+    )

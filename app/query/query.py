@@ -10,6 +10,10 @@ Window = Literal["day", "week", "month", "quarter", "year"]
 WINDOWS: tuple[Window, ...] = ("day", "week", "month", "quarter", "year")
 
 
+# A name, ``-name``, or a name as it is and whether it is descending.
+Sort = str | tuple[str, bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Where:
     """One condition; ``value`` is a list for ``in`` and ``not_in``, a bool for ``isnull``."""
@@ -55,25 +59,32 @@ class Query:
     group_by: Sequence[str] = ()
     measures: Sequence[Measure] = ()
     window: Window | None = None
-    sort: Sequence[str] = ()
+    sort: Sequence[Sort] = ()
     limit: int | None = None
     offset: int = 0
     after: Sequence[object] = ()
 
     @property
     def order(self) -> list[tuple[str, bool]]:
-        """Give the sort as names and whether each is descending.
+        """Give the sort as names of what is answered, and whether each is descending.
 
-        A column whose own name begins with ``-`` is meant where there is no other.
+        A name that begins with ``-`` itself is meant where there is no other.
         """
-        names = {column.name for column in self.dataset.columns}
-        names |= {measure.name for measure in self.measures}
+        answered = (*self.group_by, *(each.name for each in self.measures), *self._windows)
+        columns = (column.name for column in self.dataset.columns)
+        names = set(answered if self.measures else columns)
         return [
-            (sort, False)
+            sort
+            if isinstance(sort, tuple)
+            else (sort, False)
             if sort in names and sort.removeprefix("-") not in names
             else (sort.removeprefix("-"), sort.startswith("-"))
             for sort in self.sort
         ]
+
+    @property
+    def _windows(self) -> tuple[str, ...]:
+        return () if self.window is None else ("window",)
 
     @property
     def conditions(self) -> tuple[Where, ...]:

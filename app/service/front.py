@@ -22,7 +22,7 @@ from app.errors import (
     UriTooLongError,
 )
 from app.generation import CurrentGeneration, Generation
-from app.http import VISIT, Visit, problem_bytes
+from app.http import LONGEST_ADDRESS, VISIT, Visit, problem_bytes
 from app.logs import hidden
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_LONGEST_ADDRESS = 8192
 _LONGEST_HEADERS = 16384
 _PIECE = 256 * 1024
 # A server may hold a list of bytes once for each connection; pieces it takes as they are sent.
@@ -176,8 +175,8 @@ def _called(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response:
 def _check_address(environ: Mapping[str, Any]) -> None:
     path = environ.get("PATH_INFO", "")
     length = len(path) + len(environ.get("QUERY_STRING", ""))
-    if length > _LONGEST_ADDRESS:
-        raise UriTooLongError(f"The address has {length} characters.", allowed=_LONGEST_ADDRESS)
+    if length > LONGEST_ADDRESS:
+        raise UriTooLongError(f"The address has {length} characters.", allowed=LONGEST_ADDRESS)
     try:
         path.encode("latin-1").decode()
     except UnicodeError as error:

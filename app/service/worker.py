@@ -57,7 +57,7 @@ class Worker:
             settings.engine_threads, settings.engine_memory, self.store.spill
         )
         self._turns = Turns(
-            Queue(settings.queries_running, settings.queries_waiting),
+            Queue(settings.queries_running, settings.queries_waiting, settings.query_seconds),
             Queue(settings.exports_running, settings.exports_waiting),
             settings.export_seconds,
         )
@@ -139,6 +139,7 @@ class Worker:
             kept = {*list(self._apps)[-_KEPT_APPS:], generation.shape}
             self._apps = {shape: app for shape, app in self._apps.items() if shape in kept}
             self._lock.release()
+        self.services.kept.forget_collected()
         self._mark["dropped"] = self.keeper.drop_older(generation.number)
         self._mark["generation"] = generation.number
         self._mark["prepared"] = max(self._mark["prepared"], generation.number)

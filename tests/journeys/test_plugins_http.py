@@ -102,10 +102,15 @@ def test_the_endpoint_of_a_small_plugin_is_documented_with_its_types(serve):
     operation = document["paths"]["/api/v1/sources"]["get"]
     assert operation["summary"] == "Totals by source"
     assert operation["tags"] == ["forecasts"]
-    told = {each["name"]: (each["required"], each["schema"]) for each in operation["parameters"]}
+    known = document["components"]["parameters"]
+    shared = [known[each["$ref"].rpartition("/")[2]] for each in operation["parameters"]]
+    told = {each["name"]: (each["required"], each["schema"]) for each in shared}
     day = {"type": "string", "format": "date"}
-    assert told == {"start": (True, day), "end": (True, day)}
-    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    assert (told["start"], told["end"]) == ((True, day), (True, day))
+    assert set(told) == {"start", "end", "generation", "bigint"}
+    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"$ref": "#/components/schemas/forecasts.sources"}
+    schema = document["components"]["schemas"]["forecasts.sources"]
     row = schema["properties"]["sources"]["items"]["properties"]
     assert {name: each["type"] for name, each in row.items()} == {
         "source": ["string", "null"],

@@ -7,6 +7,7 @@ import pytest
 
 from tests.conftest import forecast_columns
 
+NAMES = ["items", "forecasts", "inventory"]
 ROWS = "/api/v1/datasets/forecasts/rows"
 ODD = """
   odd:
@@ -153,7 +154,7 @@ def test_too_many_filters_and_too_many_values_are_refused(client):
     days = [
         (f"date__{op}", "2026-01-01") for op in ("ne", "gt", "gte", "lt", "lte", "in", "not_in")
     ]
-    asked = [*several, *texts, *more, *days, ("actual__isnull", "true"), ("item_id", "A")]
+    asked = [*several, *texts, *more, *days, ("actual__isnull", "true"), ("forecast", "1")]
     assert len(asked) == 51
     assert client.get(ROWS, query_string=asked[:50]).status_code == 200
     refused = client.get(ROWS, query_string=asked)
@@ -208,3 +209,83 @@ def test_a_dataset_can_do_without_the_generic_endpoints(client, registry_file, r
     assert set(links) == {"self", "openapi", "items", "rows"}
     assert client.get("/api/v1/datasets/items/rows").status_code == 200
     assert client.get("/api/v1/datasets/items/record?item_id=A").status_code == 404
+
+
+def test_one_condition_asked_twice_is_refused_and_poisons_nobodys_answer(client):
+    refused = client.get(f"{ROWS}?item_id=A&item_id__eq=B/1")
+    assert refused.status_code == 400
+    assert "asked by another parameter" in refused.json["errors"][0]["message"]
+    assert {row["item_id"] for row in client.get(f"{ROWS}?item_id=A").json["data"]} == {"A"}
+
+
+def test_a_flood_of_unknown_names_is_refused_at_once(client):
+    refused = client.get(ROWS, query_string={f"c{n}__": "" for n in range(900)})
+    assert refused.status_code == 400
+    assert len(refused.json["errors"]) == 10
+    assert len(refused.data) < 5_000
+
+
+def test_a_sort_by_more_columns_than_a_page_can_compare_is_refused(client):
+    names = "item_id,date,forecast,actual,source,model_version,dataset_id,generated_at"
+    assert client.get(f"{ROWS}?sort={names}").status_code == 200
+    named = ",".join(f"c{n}" for n in range(9))
+    assert "at most 8" in client.get(f"{ROWS}?sort={named}").json["errors"][0]["message"]
+
+
+def test_a_page_whose_address_would_be_refused_is_refused_before(odd, write_table, refresh):
+    columns = {"select": ["x", "y"], "a b": [1, 2], "generation": [7, 8], "closed": ["s", "t"]}
+    write_table("odd", {**columns, 'q"\n': pa.array([1, 2]), "long": ["漢" * 3000, "字" * 3000]})
+    assert refresh().status == "succeeded"
+    refused = odd.get("/api/v1/datasets/odd/rows?sort=long&limit=1")
+    assert (refused.status_code, refused.json["errors"][0]["parameter"]) == (400, "sort")
+
+
+def test_a_generation_with_another_time_cannot_be_read_any_more(client, registry_file, refresh):
+    text = registry_file.read_text()
+    before, name, rest = text.partition("  inventory:\n")
+    registry_file.write_text(before + name + rest.replace("    time: date\n", ""))
+    assert refresh().status == "succeeded"
+    registry_file.write_text(text)
+    assert refresh().status == "succeeded"
+    gone = client.get("/api/v1/datasets/inventory/aggregate?window=year&generation=2")
+    assert gone.status_code == 410
+
+
+def test_a_dataset_that_is_gone_is_not_shown_by_an_older_generation(odd, registry_file, refresh):
+    assert odd.get("/api/v1/datasets/odd").status_code == 200
+    registry_file.write_text(registry_file.read_text().replace(ODD, ""))
+    assert refresh().status == "succeeded"
+    assert odd.get("/api/v1/datasets/odd?generation=2").status_code == 404
+    listed = odd.get("/api/v1/datasets?generation=2").json["datasets"]
+    assert [each["name"] for each in listed] == NAMES
+    package = odd.get("/api/v1/datapackage.json?generation=2").json
+    paths = [each["path"] for each in package["resources"]]
+    assert paths == [f"datasets/{name}/rows.csv?generation=2" for name in NAMES]
+
+
+DASHED = """
+  dashed:
+    source: gold
+    path: dashed.parquet
+    keys: ["-a"]
+    lineage: {dataset_id: {value: r}, model_version: {value: m}, generated_at: {value: 2026-01-01}}
+"""
+
+
+def test_no_row_is_lost_where_a_key_begins_with_a_dash(client, registry_file, write_table, refresh):
+    write_table("dashed", {"-a": range(20), "a": [n % 3 for n in range(20)]})
+    registry_file.write_text(registry_file.read_text() + DASHED)
+    assert refresh().status == "succeeded"
+    own = "/api/v1/datasets/dashed"
+    seen = [
+        row["-a"] for page in all_pages(client, f"{own}/rows?limit=6") for row in page.json["data"]
+    ]
+    assert seen == list(range(20))
+    grouped = client.get(f"{own}/aggregate?group_by=-a&sort=-a&limit=2")
+    assert [row["-a"] for row in grouped.json["data"]] == [0, 1]
+
+
+def test_an_export_can_be_asked_for_as_many_rows_as_a_document_says(client):
+    export = "/api/v1/datasets/forecasts/rows.csv"
+    assert client.get(f"{export}?limit={2**53 - 1}").status_code == 200
+    assert client.get(f"{export}?limit={2**63}").status_code == 400

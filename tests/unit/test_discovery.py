@@ -273,3 +273,49 @@ def test_an_installed_distribution_brings_plugins_too(tmp_path, write):
         "one": "another plugin has its name",
         "lost": "ModuleNotFoundError while it was imported",
     }
+
+
+UNSOUND = [
+    'Endpoint("v1.top", "/top", dict, "One")',
+    'Endpoint("Top", "/top", dict, "One")',
+    'Endpoint("top", "/top", dict, "One", [Parameter("x", "float")])',
+    'Endpoint("top", "/top", dict, "One", [Parameter("x"), Parameter("x")])',
+    'Endpoint("top", "/top", dict, "One", [Parameter("generation")])',
+    'Endpoint("top", "/top", dict, "One", returns={"x": Member("text")})',
+    'Endpoint("top", "/top", dict, "One", returns={"x": Member()})',
+    'Endpoint("top", "/top", dict, "One", returns={"x": Member(members={"y": Member("no")})})',
+    'Endpoint("top", "/openapi.{format}", dict, "One", generic=True)',
+    'Endpoint("top", "/a/b", dict, "One", generic=True)',
+    'Endpoint("top", "/top", dict, "One", generic=True, columns={"a": "k"})',
+    'Endpoint("top", "/top", dict, "One"), Endpoint("top", "/other", dict, "Two")',
+]
+
+
+@pytest.mark.parametrize("text", UNSOUND)
+def test_a_plugin_that_brings_what_cannot_be_served_is_left_out(write, offers, folder, text):
+    hook = f"@hookimpl\ndef endpoints(dataset):\n    return [{text}]\n"
+    write("unsound", text=f"from app.plugin import Endpoint, Member, Parameter, hookimpl\n{hook}")
+    write("fine")
+    found, _ = offers(fine={})
+    assert [each.endpoint.name for each in found] == ["fine"]
+    plugins = Plugins(folder)
+    plugins.offers({"sales": dataset()})
+    assert plugins.troubles == {"unsound": "TypeError while it was used"}
+
+
+def test_of_two_plugins_with_one_generic_path_the_first_keeps_it(write, folder):
+    for name in ("one", "two"):
+        brought = f"Endpoint({name!r}, '/top', dict, '', generic=True)"
+        write(name, text=f"{HEAD}@hookimpl\ndef endpoints(dataset):\n    return [{brought}]\n")
+    plugins = Plugins(folder)
+    found, _ = plugins.offers({"sales": dataset()})
+    assert [each.endpoint.name for each in found] == ["one"]
+    assert list(plugins.troubles) == ["two"]
+
+
+def test_a_plugin_that_answers_again_is_well_again(folder):
+    plugins = Plugins(folder)
+    plugins.stumble("one", KeyError("x"))
+    assert plugins.troubles == {"one": "KeyError while it was used"}
+    plugins.answered("one")
+    assert plugins.troubles == {}

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from app.dataset import Column
-from app.engine.watch import interrupting_after
+from app.engine.watch import Watchdog
 from app.errors import ExportTooSlowError, FigureOutOfRangeError
 from app.formats import Form, write_export
 from app.query import (
@@ -162,7 +162,7 @@ def test_an_interrupt_is_repeated_until_the_work_has_ended():
         if len(interrupted) == 3:
             enough.set()
 
-    with interrupting_after(0.01, interrupt) as late:
+    with Watchdog().limit(0.01, interrupt) as late:
         assert enough.wait(5)
     assert late.is_set()
     told = len(interrupted)
@@ -172,7 +172,7 @@ def test_an_interrupt_is_repeated_until_the_work_has_ended():
 
 def test_what_is_in_time_is_never_interrupted():
     interrupted = []
-    with interrupting_after(60, lambda: interrupted.append(1)) as late:
+    with Watchdog().limit(60, lambda: interrupted.append(1)) as late:
         pass
     assert (interrupted, late.is_set()) == ([], False)
 
