@@ -111,7 +111,8 @@ class Settings:
     """Everything that can be set; each field is a variable, ``ASSAY_`` and its name in capitals.
 
     Paths are absolute, ``…_bytes`` and ``…_memory`` are bytes, ``…_seconds`` are seconds.
-    A ``cache_bytes`` of 0 keeps nothing; a ``port`` of 0 lets the system choose.
+    A ``cache_bytes`` of 0 keeps nothing, an ``index_bytes`` of 0 makes no key index, and a
+    ``port`` of 0 lets the system choose.
     """
 
     registry: Annotated[Path, _path("datasets.yaml")]
@@ -137,6 +138,7 @@ class Settings:
     engine_threads: Annotated[int, _number("2", 1, 64)]
     engine_memory: Annotated[int, _size("1GiB", "64MiB")]
     loader_memory: Annotated[int, _size("2GiB", "64MiB")]
+    index_bytes: Annotated[int, _size("2GiB", "0")]
     queries_running: Annotated[int, _number("4", 1, 64)]
     queries_waiting: Annotated[int, _number("60", 0, 1000)]
     query_seconds: Annotated[int, _number("10", 1, 3600)]

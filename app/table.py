@@ -49,7 +49,8 @@ class Table:
 
     ``versions`` holds, for each dataset_id and model_version, its rows and its spans of
     ``generated_at`` and of the dataset's time. ``files`` holds what it was loaded from,
-    ``findings`` the warnings of its check.
+    ``findings`` the warnings of its check. ``index_bytes`` is the size of its key index, 0
+    where it has none.
     """
 
     hash: str
@@ -59,6 +60,7 @@ class Table:
     versions: tuple[Fact, ...] = ()
     files: tuple[Fact, ...] = ()
     findings: tuple[Fact, ...] = ()
+    index_bytes: int = 0
 
     @property
     def model_versions(self) -> list[str]:

@@ -22,7 +22,15 @@ from werkzeug.test import Client
 
 from app.access import keep_key, new_key
 from app.dataset import Constant, Dataset, Lineage
-from app.engine import DuckEngine, EngineLimits, Loading, Queue, load_table
+from app.engine import (
+    DuckEngine,
+    EngineLimits,
+    KeyIndex,
+    Loading,
+    Queue,
+    load_table,
+    open_index,
+)
 from app.generation import Store
 from app.query import Query, Rows, compile_query
 from app.refresh import Job, Jobs, Request, build_waiting
@@ -205,11 +213,17 @@ class Bench:
         ]
         return Loading(dataset or self.dataset(), copies, facts)
 
-    def load(self, *files: Any, dataset: Dataset | None = None) -> tuple[Dataset, Table]:
+    def load(
+        self, *files: Any, dataset: Dataset | None = None, index_bytes: int = 0
+    ) -> tuple[Dataset, Table]:
         """Load files as one Table; the dataset as it is served, and the Table."""
         loading = self.loading(*files, dataset=dataset)
-        table = load_table(loading, self.folder, self.limits)
+        table = load_table(loading, self.folder, self.limits, index_bytes)
         return table.completed(loading.dataset), table
+
+    def index(self, table: Table) -> KeyIndex | None:
+        """The key index of a Table, if it has one that is whole."""
+        return open_index(self.folder / f"{table.hash}.index", table)
 
     def engine(self, *loaded: tuple[Dataset, Table], queue: Queue | None = None) -> DuckEngine:
         """An engine on these Tables, in its shut box."""

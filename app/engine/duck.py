@@ -2,10 +2,9 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 
 import duckdb
@@ -114,7 +113,7 @@ class DuckEngine:
         width = len(statement.columns)
         readers = [column_reader(*each) for each in zip(statement.columns, kinds, strict=False)]
         read = read_cells(readers, [row[:width] for row in cells])
-        stamp = NO_STAMP if statement.figures else _rows_stamp([row[width:] for row in cells])
+        stamp = NO_STAMP if statement.figures else Stamp.of_rows([row[width:] for row in cells])
         return Rows(statement.columns, read, stamp, more)
 
     @contextmanager
@@ -149,12 +148,3 @@ def _fetched(cursor: duckdb.DuckDBPyConnection, width: int) -> list[tuple[object
         if len(some) < _FETCHED_ROWS:
             break
     return rows
-
-
-def _rows_stamp(lineage: Sequence[tuple[object, ...]]) -> Stamp:
-    """Make the Stamp of rows that end in ``dataset_id, model_version, generated_at``."""
-    if not lineage:
-        return NO_STAMP
-    dataset_id, model_version, generated_at = max(lineage, key=itemgetter(2, 1, 0))
-    versions = {row[1] for row in lineage}
-    return Stamp.of((generated_at, model_version, dataset_id), versions)

@@ -1,10 +1,7 @@
 """Loads copied source files into one Table file, verified. Runs in a process of its own."""
 
-import hashlib
-import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,8 @@ import duckdb
 from app.dataset import Dataset
 from app.engine.duck import EngineLimits, connect
 from app.engine.fit import Fitted, files_alike, fit_columns, names_apart
+from app.engine.indexing import can_index, few_valued, index_sql, write_index
+from app.engine.loading import STORAGE_VERSION, Loading
 from app.engine.sql import quoted_name, quoted_text
 from app.engine.verify import Verifier
 from app.engine.warn import late_or_early, slow_to_load
@@ -20,93 +19,42 @@ from app.errors import NoRoomError, SourceError, TableError
 from app.query import TABLE
 from app.table import Fact, Finding, Table
 
-# Raised by one whenever the same source and declaration would make another Table file.
-LOADER_VERSION = 1
-# One that both DuckDB 1.5 and 2.0 read and write.
-STORAGE_VERSION = "v1.2.0"
-
 _LOADING = quoted_name("loading")
 _BEFORE = "before_"
 _LOADED = f"{_LOADING}.main.{quoted_name(TABLE)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Loading:
-    """What is to be loaded: copies of the source files, and what is known of the originals.
+def load_table(loading: Loading, tables: Path, limits: EngineLimits, index_bytes: int = 0) -> Table:
+    """Write the Table file ``tables/<hash>.duckdb`` and its key index, and give its facts.
 
-    ``files`` holds ``path, sha256, bytes`` of each original, in the order of ``copies``.
-    """
-
-    dataset: Dataset
-    copies: Sequence[Path]
-    files: Sequence[Fact]
-
-    @property
-    def hash(self) -> str:
-        """Name the Table: a hash of everything that goes into its file."""
-        return table_hash(self.dataset, [(str(f["path"]), str(f["sha256"])) for f in self.files])
-
-
-def table_hash(dataset: Dataset, files: Sequence[tuple[str, str]]) -> str:
-    """Hash what goes into a Table file: files by path and sha256, declaration, versions."""
-    content = {
-        "files": sorted(files),
-        "declaration": _declaration(dataset),
-        "loader": LOADER_VERSION,
-        "storage": STORAGE_VERSION,
-    }
-    text = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _declaration(dataset: Dataset) -> dict[str, object]:
-    """Give the part of a dataset that decides what its Table holds, or whether it is refused."""
-    told = {"description", "unit", "filterable", "physical", "nan", "stored"}
-    columns = [
-        {name: value for name, value in asdict(column).items() if name not in told}
-        for column in dataset.columns
-    ]
-    lineage = {
-        name: part if part is None or isinstance(part, str) else {"value": part["value"]}
-        for name, part in asdict(dataset.lineage).items()
-    }
-    return {
-        "keys": dataset.keys,
-        "time": dataset.time,
-        "lineage": lineage,
-        "columns": columns,
-        "strict": dataset.strict,
-        "hive_partitioning": dataset.hive_partitioning,
-    }
-
-
-def load_table(loading: Loading, tables: Path, limits: EngineLimits) -> Table:
-    """Write the Table file ``tables/<hash>.duckdb`` and give its facts.
-
-    The file appears whole or not at all; one that is there already is replaced.
+    Each file appears whole or not at all; one that is there already is replaced. An index of
+    more than ``index_bytes`` is left out.
 
     Raises:
         SourceError: a file is no Parquet, or the files of the table do not fit each other.
         TableError: the content does not keep what the dataset declares.
         NoRoomError: the disk, or the room to spill to, is full.
     """
-    target = tables / f"{loading.hash}.duckdb"
     # Two datasets may be one table, and are loaded side by side.
     unfinished = tables / f"{loading.hash}.{loading.dataset.name}.unfinished"
-    unfinished.unlink(missing_ok=True)
+    index = unfinished.with_suffix(".unfinished.index")
+    aside = (unfinished, index, unfinished.with_suffix(".unfinished.wal"))
     try:
-        table = _loaded(loading, unfinished, limits)
+        _remove(aside)
+        table = _loaded(loading, unfinished, limits, (index, index_bytes))
+        if table.index_bytes:
+            _settle(index, tables / f"{loading.hash}.index")
+        _settle(unfinished, tables / f"{loading.hash}.duckdb")
     except duckdb.Error as error:
         raise _refusal(loading.dataset, error) from error
-    else:
-        _settle(unfinished, target)
     finally:
-        unfinished.unlink(missing_ok=True)
-        unfinished.with_suffix(".unfinished.wal").unlink(missing_ok=True)
+        _remove(aside)
     return table
 
 
-def _loaded(loading: Loading, target: Path, limits: EngineLimits) -> Table:
+def _loaded(
+    loading: Loading, target: Path, limits: EngineLimits, indexing: tuple[Path, int]
+) -> Table:
     connection = connect(limits)
     try:
         connection.execute(
@@ -115,12 +63,27 @@ def _loaded(loading: Loading, target: Path, limits: EngineLimits) -> Table:
         fitted = _fitted(connection, loading)
         connection.execute(_create(connection, loading, fitted))
         facts = _verified(connection, loading, fitted)
+        index_bytes = _indexed(connection, loading.dataset, facts, indexing)
         connection.execute(f"DETACH {_LOADING}")
     finally:
         connection.close()
-    return Table(
-        hash=loading.hash, bytes=target.stat().st_size, files=tuple(loading.files), **facts
-    )
+    sizes = {"bytes": target.stat().st_size, "index_bytes": index_bytes}
+    return Table(hash=loading.hash, files=tuple(loading.files), **{**sizes, **facts})
+
+
+def _indexed(
+    connection: duckdb.DuckDBPyConnection,
+    dataset: Dataset,
+    facts: Mapping[str, Any],
+    indexing: tuple[Path, int],
+) -> int:
+    """Write the key index of a loaded Table, if it may have one; give its bytes."""
+    path, most_bytes = indexing
+    columns = facts["columns"]
+    if not most_bytes or not can_index(columns, dataset.keys):
+        return 0
+    ordered = connection.sql(index_sql(_LOADED, columns, dataset.keys))
+    return write_index(ordered, few_valued(columns, facts["rows"]), path, most_bytes)
 
 
 def _fitted(connection: duckdb.DuckDBPyConnection, loading: Loading) -> tuple[Fitted, ...]:
@@ -170,14 +133,22 @@ def _create(
     )
     reader = _reader(loading.copies, hive=loading.dataset.hive_partitioning)
     selected = f"SELECT {columns} FROM {reader}"
-    keys = ", ".join(quoted_name(key) for key in loading.dataset.keys)
-    order = "" if _is_sorted(connection, selected, loading.dataset.keys) else f" ORDER BY {keys}"
+    names = _order(loading.dataset)
+    by = ", ".join(map(quoted_name, names))
+    order = "" if _is_sorted(connection, selected, names) else f" ORDER BY {by}"
     return f"CREATE TABLE {_LOADED} AS {selected}{order}"
 
 
-def _is_sorted(connection: duckdb.DuckDBPyConnection, selected: str, keys: Sequence[str]) -> bool:
-    """Tell whether the files are in the order of the keys already; reading them is cheaper."""
-    names = [quoted_name(key) for key in keys]
+def _order(dataset: Dataset) -> list[str]:
+    """Give the order of the rows: by time, so that a period of all keys stands together."""
+    # One key is found by the index, whatever the order.
+    times = [dataset.time] if dataset.time else []
+    return [*times, *(key for key in dataset.keys if key not in times)]
+
+
+def _is_sorted(connection: duckdb.DuckDBPyConnection, selected: str, order: Sequence[str]) -> bool:
+    """Tell whether the files are in that order already; reading them is cheaper."""
+    names = [quoted_name(name) for name in order]
     before = ", ".join(f"lag({name}) OVER () AS {_BEFORE}{n}" for n, name in enumerate(names))
     last = ", ".join(f"{_BEFORE}{n}" for n in range(len(names)))
     sql = (
@@ -240,8 +211,13 @@ def _refusal(dataset: Dataset, error: duckdb.Error) -> Exception:
     return SourceError(f"{dataset.name}: {message}.", dataset=dataset.name)
 
 
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
 def _settle(unfinished: Path, target: Path) -> None:
-    """Make a finished Table file durable, read-only and visible under its name."""
+    """Make a finished file durable, read-only and visible under its name."""
     descriptor = os.open(unfinished, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -114,6 +114,10 @@ class Store:
         """Give the path of a Table file."""
         return self.tables / f"{table_hash}.duckdb"
 
+    def index_file(self, table_hash: str) -> Path:
+        """Give the path of a Table's key index, which it may not have."""
+        return self.tables / f"{table_hash}.index"
+
     def write(self, manifest: Manifest) -> None:
         """Write a manifest; nobody serves it before the pointer names it."""
         write_whole(self.generations / manifest.name, manifest.as_bytes())

@@ -13,6 +13,7 @@ from app.query.compile import (
 )
 from app.query.cursor import Cursor
 from app.query.filters import MOST_FILTERS, MOST_VALUES, Filters, canonical_filters, read_cell
+from app.query.keyread import KeyRead, key_read
 from app.query.measures import FUNCTIONS, functions_of, is_scalar, result_of
 from app.query.query import WINDOWS, AnyOf, Measure, Query, Where, Window
 from app.query.rows import NO_STAMP, JsonText, NanoTime, Rows, Stamp, WideInteger
@@ -37,6 +38,7 @@ __all__ = [
     "Difference",
     "Filters",
     "JsonText",
+    "KeyRead",
     "Measure",
     "NanoTime",
     "Query",
@@ -56,6 +58,7 @@ __all__ = [
     "functions_of",
     "has_lost",
     "is_scalar",
+    "key_read",
     "read_cell",
     "read_value",
     "result_of",

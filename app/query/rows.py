@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from app.dataset import Column
 
@@ -54,6 +55,14 @@ class Stamp:
             str(generated_at),
             tuple(sorted({str(each) for each in versions})),
         )
+
+    @classmethod
+    def of_rows(cls, lineage: Sequence[tuple[object, ...]]) -> "Stamp":
+        """Make that of rows by their ``dataset_id, model_version, generated_at``."""
+        if not lineage:
+            return NO_STAMP
+        dataset_id, model_version, generated_at = max(lineage, key=itemgetter(2, 1, 0))
+        return cls.of((generated_at, model_version, dataset_id), {row[1] for row in lineage})
 
     @classmethod
     def of_versions(cls, versions: Iterable[Mapping[str, object]]) -> "Stamp":

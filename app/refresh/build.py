@@ -43,7 +43,8 @@ class Build:
         staging = self.store.staging / self.job.job_id
         try:
             self.store.tidy()
-            self._refresh(Place(staging, self.store.tables, self.tools.limits))
+            limits, index_bytes = self.tools.limits, self.tools.index_bytes
+            self._refresh(Place(staging, self.store.tables, limits, index_bytes))
         except ServiceError as error:
             self._fail(error)
         except OSError as error:

@@ -24,11 +24,15 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a refresh works: copies in ``staging``, new Tables in ``tables``."""
+    """Where a refresh works: copies in ``staging``, new Tables in ``tables``.
+
+    A key index of more than ``index_bytes`` is left out; it is of use to who serves the Table.
+    """
 
     staging: Path
     tables: Path
     limits: EngineLimits
+    index_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def _loaded(registry: Registry, step: Step, place: Place, progress: Progress) ->
     loading = copied(registry, step.dataset, place.staging, progress)
     if step.previous is not None and step.previous.hash == loading.hash:
         return replace(step.previous, files=tuple(loading.files))
-    return load_table(loading, place.tables, place.limits)
+    return load_table(loading, place.tables, place.limits, place.index_bytes)
 
 
 def _in_partitions(copies: Sequence[Path], named: Sequence[Path]) -> Iterator[Path]:

@@ -16,9 +16,11 @@ class Tools:
     registry_file: Path
     plugins: Plugins
     limits: EngineLimits
+    index_bytes: int
 
     @classmethod
     def of(cls, settings: Settings) -> "Tools":
         """Give the tools for these settings; copies and spills go into the state directory."""
         limits = EngineLimits(os.cpu_count() or 1, settings.loader_memory, settings.state / "spill")
-        return cls(settings.registry, Plugins(settings.plugins), limits)
+        plugins = Plugins(settings.plugins)
+        return cls(settings.registry, plugins, limits, settings.index_bytes)

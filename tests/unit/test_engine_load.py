@@ -14,6 +14,7 @@ import pytest
 from app.dataset import Column, Constant, Lineage
 from app.engine import EngineLimits, load_table, table_hash
 from app.errors import NoRoomError, SourceError, TableError
+from app.query import Query, compile_export
 from app.table import Table
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -377,6 +378,17 @@ def test_what_a_killed_loader_left_is_in_nobodys_way(bench):
     assert load_table(loading, bench.folder, bench.limits).rows == 1
     assert load_table(loading, bench.folder, bench.limits).rows == 1
     assert not list(bench.folder.glob("*unfinished*"))
+
+
+@pytest.mark.parametrize(("time", "order"), [("day", [2, 3, 0, 1]), (None, [0, 1, 2, 3])])
+def test_a_table_is_held_in_the_order_of_its_time_then_its_keys(bench, time, order):
+    day = pa.array([2, 2, 1, 1], pa.int32()).cast(pa.date32())
+    dataset = bench.dataset(keys=("k", "day"), time=time)
+    files = [{"k": [1, 0], "day": day[:2], "n": [1, 0]}, {"k": [3, 2], "day": day[2:], "n": [3, 2]}]
+    loaded = bench.load(*files, dataset=dataset)
+    with bench.engine(loaded).stream(compile_export(Query(loaded[0], ("n",))), 9) as rows:
+        (held,) = [batch.column(0).to_pylist() for batch in rows.batches]
+    assert held == order
 
 
 BASE = [("a.parquet", "aa"), ("b.parquet", "bb")]

@@ -27,7 +27,7 @@ from app.generation import (
     write_whole,
 )
 from app.generation import commit as move_to
-from app.query import Query
+from app.query import Query, compile_query
 from app.table import Table
 
 ROOT = Path(__file__).parents[2]
@@ -59,10 +59,10 @@ def store(tmp_path):
 def make(store, bench_at):
     """Commits Generations with a real Table, or with none."""
 
-    def commit(rows=0):
+    def commit(rows=0, index_bytes=0):
         bench = bench_at(store.tables)
-        dataset = bench.dataset()
-        tables = {"sales": bench.load({"k": [*range(rows)]}, dataset=dataset)[1]} if rows else {}
+        sales = {"dataset": bench.dataset(), "index_bytes": index_bytes}
+        tables = {"sales": bench.load({"k": [*range(rows)]}, **sales)[1]} if rows else {}
         number = store.next_number()
         document = DOCUMENT if rows else {"version": 1, "datasets": {}}
         move_to(store, Manifest(number, NOON, "job_1", document, store.path, tables))
@@ -275,6 +275,24 @@ def test_a_generation_outlives_its_files(store, make, opener):
     for path in (*store.tables.glob("*.duckdb"), *store.generations.iterdir()):
         path.unlink()
     assert len(generation.run(Query(generation.datasets["sales"]))) == 50_000
+
+
+def test_rows_by_key_outlive_the_file_of_their_index(store, make, opener):
+    make(rows=100, index_bytes=1 << 20)
+    generation = opener(store.current())
+    store.index_file(generation.tables["sales"].hash).unlink()
+    last = Query(generation.datasets["sales"], sort=("-k",), limit=1)
+    without_engine = replace(generation, engine=None)
+    assert without_engine.run(last) == generation.engine.run(compile_query(last))
+
+
+def test_without_its_index_a_generation_answers_the_same(store, make, opener):
+    make(rows=100, index_bytes=1 << 20)
+    (path,) = store.tables.glob("*.index")
+    path.unlink()
+    generation = opener(store.current())
+    assert generation.indexes == {}
+    assert generation.run(Query(generation.datasets["sales"], sort=("-k",), limit=1)).more
 
 
 @pytest.mark.parametrize("lost", ["generations", "tables"])

@@ -73,6 +73,14 @@ def test_the_limit_of_bytes_is_stronger(store, commit, most, gone):
     assert collect(store, Retention(generations=99, seconds=99, bytes=most)) == gone
 
 
+def test_a_key_index_counts_and_goes_with_its_table(store, commit):
+    for letter in "abc":
+        commit(9, letter)
+        store.index_file(letter).write_bytes(b"index")
+    assert collect(store, NEVER) == [1]
+    assert tables(store) == "bbcc"
+
+
 def test_a_table_that_several_name_counts_once_and_stays_for_one(store, commit):
     for letters in ("ab", "ac", "ad"):
         commit(9, letters)

@@ -1,0 +1,93 @@
+"""Writes the key index of a Table: its columns in the order of the keys, in one Arrow batch.
+
+An Arrow stream with its checksum behind it, so that the file itself tells whether it is whole.
+"""
+
+import zlib
+from collections.abc import Sequence
+from mmap import PROT_READ, mmap
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from app.engine.held import held
+from app.engine.sql import quoted_name
+from app.table import TableColumn
+
+SEAL_BYTES = 4
+_BATCH_ROWS = 1 << 18
+# Few enough for each worker to keep them as they are read.
+_FEW_VALUES = 10_000
+_ROWS_A_VALUE = 4
+
+
+def can_index(columns: Sequence[TableColumn], keys: Sequence[str]) -> bool:
+    """Tell whether an index can hold the keys of a Table."""
+    return all(held(each.physical) is not None for each in columns if each.name in keys)
+
+
+def index_sql(table: str, columns: Sequence[TableColumn], keys: Sequence[str]) -> str:
+    """Select what an index holds of a Table: no column that it cannot hold exactly."""
+    kinds = [(column.name, held(column.physical)) for column in columns]
+    cells = ", ".join(kind.expression(name) for name, kind in kinds if kind is not None)
+    order = ", ".join(f"stored.{quoted_name(key)}" for key in keys)
+    return f"SELECT {cells} FROM {table} AS stored ORDER BY {order}"
+
+
+def few_valued(columns: Sequence[TableColumn], rows: int) -> list[str]:
+    """Name the columns that are held as numbers of their values, as these repeat so often."""
+    return [
+        column.name
+        for column in columns
+        if (kind := held(column.physical)) is not None and kind.repeats
+        if (column.distinct or rows) <= min(_FEW_VALUES, rows / _ROWS_A_VALUE)
+    ]
+
+
+def write_index(
+    ordered: duckdb.DuckDBPyRelation, few: Sequence[str], path: Path, most_bytes: int
+) -> int:
+    """Write an index of rows in the order of the keys, with ``few`` held by their values.
+
+    Returns:
+        The bytes of the file; 0 where it would be larger than ``most_bytes``, and there is none.
+    """
+    batch = _one_batch(ordered.to_arrow_reader(_BATCH_ROWS), few, most_bytes)
+    if batch is None:
+        return 0
+    with path.open("w+b") as file:
+        with pa.ipc.new_stream(file, batch.schema) as stream:
+            stream.write_batch(batch)
+        file.flush()
+        with mmap(file.fileno(), 0, prot=PROT_READ) as written:
+            file.write(seal(memoryview(written)))
+    return path.stat().st_size
+
+
+def seal(content: memoryview) -> bytes:
+    """Give the checksum of what stands before it in the file."""
+    return zlib.crc32(content).to_bytes(SEAL_BYTES, "big")
+
+
+def _one_batch(
+    reader: pa.RecordBatchReader, few: Sequence[str], most_bytes: int
+) -> pa.RecordBatch | None:
+    batches: list[pa.RecordBatch] = []
+    for batch in reader:
+        batches.append(_coded(batch, few))
+        if sum(each.nbytes for each in batches) > most_bytes:
+            return None
+    if not batches:
+        return None
+    whole = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
+    # A column of texts beyond 2 GiB takes several.
+    return whole[0] if len(whole) == 1 else None
+
+
+def _coded(batch: pa.RecordBatch, few: Sequence[str]) -> pa.RecordBatch:
+    columns = [
+        column.dictionary_encode() if name in few else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)

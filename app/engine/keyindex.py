@@ -1,0 +1,160 @@
+"""A key index, mapped and shared by all workers: rows by their keys, without SQL."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from mmap import PROT_READ, mmap
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import structlog
+
+from app.dataset import Column, Constant
+from app.engine.held import Held, held
+from app.engine.indexing import SEAL_BYTES, seal
+from app.query import KeyRead, Rows, Stamp
+from app.table import Table
+
+log = structlog.get_logger()
+
+# Beyond it a read would hold the interpreter for long, and the engine is no slower.
+_MOST_ROWS = 10_000
+
+
+class KeyIndex:
+    """The columns of one Table in the order of its keys; safe to use from many threads.
+
+    The file stays readable when it is unlinked meanwhile.
+    """
+
+    def __init__(self, columns: Mapping[str, "_Cells"], rows: int) -> None:
+        self._columns, self._rows = columns, rows
+
+    def read(self, asked: KeyRead) -> Rows | None:
+        """Give the rows of a stretch as a Statement would; None where it holds not all of them."""
+        names = [_stored(column) for column in asked.columns]
+        needed = {name for name in (*names, *asked.lineage) if isinstance(name, str)}
+        if not needed.union(asked.keys) <= self._columns.keys():
+            return None
+        start, end = self._stretch(asked)
+        length = max(end - start - asked.offset, 0)
+        count = length if asked.limit is None else min(length, asked.limit)
+        if count > _MOST_ROWS:
+            return None
+        first = max(end - asked.offset - count, 0) if asked.falling else start + asked.offset
+        step = -1 if asked.falling else 1
+        cells = {name: self._columns[name].between(first, count)[::step] for name in needed}
+        lineage = _rows(asked.lineage, cells, count)
+        return Rows(
+            asked.columns, _rows(names, cells, count), Stamp.of_rows(lineage), length > count
+        )
+
+    def _stretch(self, asked: KeyRead) -> tuple[int, int]:
+        """Give the places of the first row and behind the last."""
+        columns = [self._columns[key] for key in asked.keys]
+        start, end = _equal(columns, asked.equal, (0, self._rows))
+        for each in asked.bounds:
+            search = bisect_right if each.operator in {"gt", "lte"} else bisect_left
+            place = search(columns[len(asked.equal)], each.value, start, end)
+            start, end = (place, end) if each.operator in {"gt", "gte"} else (start, place)
+        if asked.after:
+            before, behind = _equal(columns[len(asked.equal) :], asked.after, (start, end))
+            start, end = (start, before) if asked.falling else (behind, end)
+        return start, end
+
+
+def open_index(path: Path, table: Table) -> KeyIndex | None:
+    """Map the index of a Table; None where it has none, or none that is whole: it is told."""
+    if not table.index_bytes:
+        return None
+    try:
+        batch = _mapped(path)
+    except (OSError, ValueError) as error:
+        # An index is a short cut: without it the engine answers the same.
+        log.warning("key index not used", table=table.hash, reason=type(error).__name__)
+        return None
+    kinds = {column.name: held(column.physical) for column in table.columns}
+    columns = zip(batch.schema.names, batch.columns, strict=True)
+    cells = {name: _Cells(column, kinds[name] or Held()) for name, column in columns}
+    return KeyIndex(cells, batch.num_rows)
+
+
+def _mapped(path: Path) -> pa.RecordBatch:
+    with path.open("rb") as file:
+        content = memoryview(mmap(file.fileno(), 0, prot=PROT_READ))
+    if content[-SEAL_BYTES:] != seal(content[:-SEAL_BYTES]):
+        raise ValueError(path.name)
+    return pa.ipc.open_stream(pa.py_buffer(content)).read_next_batch()
+
+
+def _stored(column: Column) -> str | Constant:
+    return column.stored or column.name
+
+
+def _equal(
+    columns: Sequence["_Cells"], values: Sequence[object], stretch: tuple[int, int]
+) -> tuple[int, int]:
+    """Give the part of a stretch in which the first columns have these values."""
+    start, end = stretch
+    for column, value in zip(columns, values, strict=False):
+        start, end = (
+            bisect_left(column, value, start, end),
+            bisect_right(column, value, start, end),
+        )
+    return start, end
+
+
+def _rows(
+    names: Sequence[str | Constant], cells: Mapping[str, list[object]], count: int
+) -> list[tuple[object, ...]]:
+    constant = (
+        [name.value] * count if isinstance(name, Constant) else cells[name] for name in names
+    )
+    return list(zip(*constant, strict=True))
+
+
+def _numbers(column: pa.Array) -> Sequence[int] | None:
+    """Look at the integers of a column as they are: a search asks one at a time."""
+    if not pa.types.is_integer(column.type):
+        return None
+    # A letter for each size, and the large one for numbers without a sign.
+    letter = {8: "b", 16: "h", 32: "i", 64: "q"}[column.type.bit_width]
+    signed = pa.types.is_signed_integer(column.type)
+    numbers: Any = memoryview(column.buffers()[1])
+    return cast("Sequence[int]", numbers.cast(letter if signed else letter.upper()))
+
+
+class _Cells:
+    """The cells of one column, each as a Statement would give it."""
+
+    def __init__(self, column: pa.Array, how: Held) -> None:
+        self._how = how
+        self._known: Mapping[Any, Any] | None = None
+        if isinstance(column, pa.DictionaryArray):
+            values = _Cells(column.dictionary, how).between(0, len(column.dictionary))
+            self._known = {None: None, **dict(enumerate(values))}
+            column = column.indices
+        elif how.viewed is not None:
+            column = column.view(how.viewed)
+        self._column = column
+        self._numbers = _numbers(column)
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def __getitem__(self, place: int) -> Any:  # noqa: ANN401 - a cell, of its own type
+        if self._numbers is None:
+            return self.between(place, 1)[0]
+        number = self._numbers[place]
+        if self._known is not None:
+            return self._known[number]
+        return number if self._how.read is None else self._how.read(number)
+
+    def between(self, first: int, count: int) -> list[Any]:
+        """Give so many cells from one on."""
+        cells: list[Any] = self._column.slice(first, count).to_pylist()
+        known, read = self._known, self._how.read
+        if known is None and read is not None:
+            # Most stretches hold few different moments.
+            known = {each: None if each is None else read(each) for each in set(cells)}
+        return cells if known is None else [known[each] for each in cells]

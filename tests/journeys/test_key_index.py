@@ -1,0 +1,72 @@
+"""Answers from a key index over HTTP: byte for byte those of the engine, and free of its queue."""
+
+from dataclasses import replace
+
+import pytest
+from werkzeug.test import Client
+
+from app.access import Keyring
+from app.answers import Addresses
+from app.generation import Store
+from app.refresh import Jobs, Request, build_waiting
+from app.service import Worker
+from app.service.front import Front
+
+ITEM = "/api/v1/items/A/timeseries?start=2026-01-02&end=2026-01-05"
+ROWS = "/api/v1/datasets/forecasts/rows?"
+BY_KEY = [
+    ITEM,
+    ITEM.replace("/A/", "/B%2F1/"),
+    ITEM.replace("2026", "2027"),
+    "/api/v1/inventory/A",
+    "/api/v1/inventory/A?date=2026-01-02",
+    "/api/v1/datasets/forecasts/record?item_id=A&date=2026-01-03",
+    f"{ROWS}item_id=A",
+    f"{ROWS}limit=3",
+    f"{ROWS}item_id=A&date__gt=2026-01-02&select=forecast,model_version&limit=2",
+    f"{ROWS}sort=-item_id,-date&limit=5",
+]
+
+
+@pytest.fixture
+def serve(settings, registry_file, tmp_path):
+    """A worker of the same tables with indexes of so many bytes at most, and its client."""
+
+    def make(index_bytes):
+        state = tmp_path / f"state-{index_bytes}"
+        served = replace(
+            settings, index_bytes=index_bytes, state=state, queries_running=1, queries_waiting=0
+        )
+        Jobs(Store.at(state)).submit(Request(by="test"))
+        # Both seal their cursors alike.
+        (state / "etag.key").write_bytes(bytes(32))
+        assert build_waiting(served).status == "succeeded"
+        worker = Worker(served)
+        keyring, answers = Keyring(served.keys_file), (worker.keeper, Addresses(0))
+        return worker, Client(Front(worker.current, keyring, answers, worker.app_for))
+
+    return make
+
+
+def test_an_answer_is_the_same_with_an_index_and_without(serve):
+    (_, client), (_, plain) = serve(1 << 20), serve(0)
+    for address in BY_KEY:
+        assert client.get(address).data == plain.get(address).data, address
+        assert client.get(address).status_code == 200, address
+
+
+def test_reads_by_key_wait_for_no_question_to_the_engine(serve):
+    worker, client = serve(1 << 20)
+    with worker.current.pin().turns.questions.turn():
+        assert {client.get(address).status_code for address in BY_KEY} == {200}
+        assert client.get(f"{ROWS}sort=forecast").status_code == 503
+
+
+def test_pages_by_an_index_go_on_where_they_ended(serve):
+    _, client = serve(1 << 20)
+    pages, address = [], f"{ROWS}limit=7"
+    while address is not None:
+        pages.append(client.get(address).json)
+        address = pages[-1]["next"]
+    seen = [(row["item_id"], row["date"]) for page in pages for row in page["data"]]
+    assert (len(seen), seen) == (20, sorted(set(seen)))

@@ -1,0 +1,83 @@
+"""Which Queries are stretches of a Table in the order of its keys, and which are not."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from app.dataset import Column, Constant, Dataset, Lineage
+from app.query import AnyOf, Measure, NanoTime, Query, Where, key_read
+
+COLUMNS = (
+    Column("item", "string", physical="VARCHAR", stored="item"),
+    Column("day", "timestamp", physical="TIMESTAMP", stored="day"),
+    Column("run", "integer", physical="BIGINT", stored="run"),
+    Column("x", "number", physical="DOUBLE", stored="x"),
+)
+NONE = Constant("none")
+SALES = Dataset(
+    "sales", "gold", "*.parquet", ("item", "day", "run"), Lineage(NONE, NONE, NONE), columns=COLUMNS
+)
+NOON = datetime(2026, 1, 2, 12)  # noqa: DTZ001 - as the engine's
+ITEM, DAY = Where("item", "eq", "a"), Where("day", "eq", NOON)
+KEYS = ("item", "day", "run")
+
+
+def read(**question):
+    return key_read(Query(SALES, **question))
+
+
+@pytest.mark.parametrize(
+    ("where", "sort", "equal"),
+    [
+        ([], KEYS, ()),
+        ([ITEM], ("day", "run"), ("a",)),
+        ([ITEM], ("item", "day", "-item", "run"), ("a",)),
+        ([ITEM], ("-day", "-run"), ("a",)),
+        ([DAY, ITEM], ("run",), ("a", NOON)),
+        ([ITEM, Where("day", "gte", NOON), Where("day", "lt", NOON)], ("day", "run"), ("a",)),
+        ([ITEM, DAY, Where("run", "eq", 1)], (), ("a", NOON, 1)),
+        ([ITEM, DAY, Where("run", "eq", 1)], ("-x",), ("a", NOON, 1)),
+    ],
+)
+def test_leading_keys_and_a_range_of_the_next_are_a_stretch(where, sort, equal):
+    assert read(where=where, sort=sort).equal == equal
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"where": [ITEM]},
+        {"where": [ITEM], "sort": ("day",)},
+        {"where": [ITEM], "sort": ("day", "-run")},
+        {"where": [ITEM], "sort": ("x", "day", "run")},
+        {"where": [ITEM, ITEM], "sort": ("day", "run")},
+        {"where": [Where("item", "ne", "a")], "sort": KEYS},
+        {"where": [Where("item", "in", ["a"])], "sort": KEYS},
+        {"where": [Where("run", "eq", 1)], "sort": KEYS},
+        {"where": [ITEM, Where("x", "eq", 1.0)], "sort": KEYS},
+        {"where": [AnyOf((ITEM,))], "sort": KEYS},
+        {"where": [ITEM, Where("day", "eq", date(2026, 1, 2))], "sort": KEYS},
+        {"where": [ITEM, Where("day", "eq", NanoTime("2026-01-02"))], "sort": KEYS},
+        {"where": [ITEM, Where("day", "eq", NOON.replace(tzinfo=UTC))], "sort": KEYS},
+        {"where": [Where("item", "gt", 5)], "sort": KEYS},
+        {"where": [ITEM], "measures": (Measure("n", "count"),)},
+        {"sort": KEYS, "after": ("a", NOON, None)},
+        {"where": [ITEM], "sort": KEYS, "after": ("b", NOON, 1)},
+        {"where": [ITEM, DAY, Where("run", "eq", 1)], "sort": KEYS, "after": ("a", NOON, 1)},
+    ],
+)
+def test_what_is_not_certain_is_left_to_the_engine(question):
+    assert read(**question) is None
+
+
+def test_a_day_among_timestamps_ends_with_the_next_one():
+    asked = read(where=[ITEM, Where("day", "lte", date(2026, 1, 2))], sort=("day", "run"))
+    assert asked.bounds == (Where("day", "lt", datetime(2026, 1, 3)),)  # noqa: DTZ001 - as above
+
+
+def test_a_renamed_dataset_is_read_by_the_names_of_its_table():
+    renamed = SALES.renamed({"item_id": "item", "category": Constant("all")})
+    where = (Where("item_id", "gt", "a"),)
+    asked = key_read(Query(renamed, ("x", "category"), where, sort=("item_id", "day", "run")))
+    assert asked.keys == KEYS
+    assert [column.stored for column in asked.columns] == ["x", Constant("all")]
