@@ -1,6 +1,5 @@
 """Verifies a loaded Table against its dataset, and counts what the catalogue shows of it."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
@@ -11,6 +10,7 @@ import duckdb
 
 from app.dataset import Column, Constant, Dataset
 from app.engine.fit import Fitted
+from app.engine.jsontext import is_json, maybe_no_json
 from app.engine.sql import quoted_name, quoted_text
 from app.formats import plain
 from app.table import Fact, Finding, TableColumn
@@ -108,9 +108,9 @@ class Verifier:
         for each in self.fitted:
             if each.type == "json":
                 keys, cell = ", ".join(map(quoted_name, self.dataset.keys)), quoted_name(each.name)
-                sql = f"SELECT {keys}, {cell} FROM {self.table} WHERE {_maybe_no_json(cell)}"
+                sql = f"SELECT {keys}, {cell} FROM {self.table} WHERE {maybe_no_json(cell)}"
                 rows = self.connection.execute(sql).fetchall()
-                bad = [row[:-1] for row in rows if not _is_json(row[-1])]
+                bad = [row[:-1] for row in rows if not is_json(row[-1])]
                 if bad:
                     message = f"column {each.name!r} is no JSON in {len(bad)} rows"
                     examples = self._keyed(bad[:_EXAMPLES])
@@ -192,23 +192,6 @@ def _rounded(fitted: Fitted, bound: object, rounding: str) -> str:
         return str(bound)
     step = Decimal(1).scaleb(-scale)
     return f"{bound.quantize(step, rounding, Context(_WIDEST_BOUND)):f}"
-
-
-def _maybe_no_json(cell: str) -> str:
-    """Give what tells the few rows to look at: the engine adds to JSON no more than these."""
-    return f"regexp_matches({cell}::VARCHAR, '(?i)nan|inf|,\\s*[]}}]')"
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text, parse_constant=_no_number)
-    except ValueError:
-        return False
-    return True
-
-
-def _no_number(word: str) -> object:
-    raise ValueError(word)
 
 
 def _text(value: object) -> str:
