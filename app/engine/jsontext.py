@@ -9,6 +9,7 @@ def maybe_no_json(cell: str) -> str:
 
 
 def is_json(text: str) -> bool:
+    """Tell whether a text is JSON."""
     try:
         json.loads(text, parse_constant=_no_number)
     except ValueError:
