@@ -25,8 +25,9 @@ demo: env ## Make everything ready and serve demo data on 127.0.0.1 (PORT=8000)
 
 test: env-dev env-duckdb2 static duckdb2-tests all-tests ## Every check and every test, as CI runs them
 
-soak: env-dev ## The storms of refreshes in full length (about ten minutes)
-	@$(PY) -m pytest -s -p no:randomly --soak --timeout 900 tests/journeys/test_endurance.py tests/journeys/test_trouble.py
+soak: env-dev ## Storms, exports of a gigabyte and thousands of random questions (about half an hour)
+	@$(PY) -m pytest -s -p no:randomly --soak --timeout 1800 tests/journeys/test_endurance.py tests/journeys/test_trouble.py \
+	  tests/journeys/test_exports_served.py tests/journeys/test_rows_oracle.py tests/contract/test_openapi_fuzzed.py
 
 check: env-dev static quick ## Format, lint, types, floors, policy and the quick tests
 
