@@ -18,6 +18,8 @@ from urllib.request import urlopen
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from werkzeug.test import Client
 
 from app.access import keep_key, new_key
@@ -37,6 +39,12 @@ from app.refresh import Job, Jobs, Request, build_waiting
 from app.service import make_front
 from app.settings import Settings, read_settings
 from app.table import Table
+
+# How fast the machine is just now says nothing about what is tested.
+hypothesis_settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("any machine")
 
 ROOT = Path(__file__).parent.parent
 FIRST_DAY = date(2026, 1, 1)

@@ -24,7 +24,7 @@ def test_thousands_of_questions_get_documented_answers(server, soak, tmp_path):
     command = [
         Path(sys.executable).parent / "schemathesis",
         "run",
-        f"{server(workers=1).url}/openapi.json",
+        f"{server(workers=1, guesses_per_minute=0).url}/openapi.json",
         "--phases=examples,coverage,fuzzing,stateful",
         f"--max-examples={100 if soak else 10}",
     ]

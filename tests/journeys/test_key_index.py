@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from werkzeug.test import Client
 
-from app.access import Keyring
+from app.access import Admission, Keyring
 from app.answers import Addresses
 from app.generation import Store
 from app.refresh import Jobs, Request, build_waiting
@@ -42,8 +42,9 @@ def serve(settings, registry_file, tmp_path):
         (state / "etag.key").write_bytes(bytes(32))
         assert build_waiting(served).status == "succeeded"
         worker = Worker(served)
-        keyring, answers = Keyring(served.keys_file), (worker.keeper, Addresses(0))
-        return worker, Client(Front(worker.current, keyring, answers, worker.app_for))
+        admission = Admission(Keyring(served.keys_file), served)
+        answers = (worker.keeper, Addresses(0))
+        return worker, Client(Front(worker.current, admission, answers, worker.app_for))
 
     return make
 
