@@ -5,8 +5,8 @@ An Arrow stream with its checksum behind it, so that the file itself tells wheth
 
 import zlib
 from collections.abc import Sequence
-from mmap import PROT_READ, mmap
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 import pyarrow as pa
@@ -15,6 +15,7 @@ from app.engine.held import held
 from app.engine.sql import quoted_name
 from app.table import TableColumn
 
+_PIECE = 1 << 20
 SEAL_BYTES = 4
 _BATCH_ROWS = 1 << 18
 # Few enough for each worker to keep them as they are read.
@@ -59,15 +60,23 @@ def write_index(
     with path.open("w+b") as file:
         with pa.ipc.new_stream(file, batch.schema) as stream:
             stream.write_batch(batch)
-        file.flush()
-        with mmap(file.fileno(), 0, prot=PROT_READ) as written:
-            file.write(seal(memoryview(written)))
+        file.write(seal(file, file.tell()))
     return path.stat().st_size
 
 
-def seal(content: memoryview) -> bytes:
-    """Give the checksum of what stands before it in the file."""
-    return zlib.crc32(content).to_bytes(SEAL_BYTES, "big")
+def seal(file: BinaryIO, length: int) -> bytes:
+    """Give the checksum of the first bytes of a file, and stand behind them.
+
+    It is read for that, not mapped: what is mapped and touched counts as memory of the process.
+    """
+    checksum, rest = 0, length
+    file.seek(0)
+    while rest:
+        piece = file.read(min(_PIECE, rest))
+        if not piece:
+            break
+        checksum, rest = zlib.crc32(piece, checksum), rest - len(piece)
+    return checksum.to_bytes(SEAL_BYTES, "big")
 
 
 def _one_batch(

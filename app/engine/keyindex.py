@@ -82,8 +82,8 @@ def open_index(path: Path, table: Table) -> KeyIndex | None:
 def _mapped(path: Path) -> pa.RecordBatch:
     with path.open("rb") as file:
         content = memoryview(mmap(file.fileno(), 0, prot=PROT_READ))
-    if content[-SEAL_BYTES:] != seal(content[:-SEAL_BYTES]):
-        raise ValueError(path.name)
+        if content[-SEAL_BYTES:] != seal(file, len(content) - SEAL_BYTES):
+            raise ValueError(path.name)
     return pa.ipc.open_stream(pa.py_buffer(content)).read_next_batch()
 
 
