@@ -108,6 +108,8 @@ class Build:
         self._record(status="failed", problem=error.as_fact())
 
     def _record(self, **outcome: object) -> None:
+        # Whoever is told that it ended finds nothing of it left behind.
+        shutil.rmtree(self.store.staging / self.job.job_id, ignore_errors=True)
         datasets = tuple(self.plan.datasets.values())
         self.job = replace(self.job, finished_at=now(), datasets=datasets, **outcome)  # type: ignore[arg-type]
         Jobs(self.store).write(self.job)
