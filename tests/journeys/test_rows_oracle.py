@@ -214,6 +214,7 @@ def cases(request):
     return 5_000 if request.config.getoption("--soak") else 500
 
 
+@pytest.mark.timeout(1800)
 def test_any_filter_any_sort_and_any_page_give_exactly_their_rows(client, cases):
     sorts = st.lists(st.tuples(st.sampled_from(list(KIND)), st.booleans()), max_size=3)
     unique = sorts.map(lambda drawn: list(dict(drawn).items()))
