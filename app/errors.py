@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+Headers = Mapping[str, str]
+
 
 class ServiceError(Exception):
     """A refusal with a page of its own in ``docs/reference/problems.md``.
@@ -14,13 +16,13 @@ class ServiceError(Exception):
     slug: ClassVar[str]
     title: ClassVar[str]
     status: ClassVar[int]
+    # Headers that every refusal of the kind has.
+    always: ClassVar[Headers] = {}
 
-    def __init__(
-        self, detail: str, *, headers: Mapping[str, str] | None = None, **facts: object
-    ) -> None:
+    def __init__(self, detail: str, *, headers: Headers | None = None, **facts: object) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.headers = dict(headers or {})
+        self.headers = {**self.always, **(headers or {})}
         self.facts = facts
 
     def as_fact(self) -> dict[str, object]:
@@ -85,9 +87,7 @@ class CredentialError(ServiceError):
     """A credential is needed and missing, or it is not a valid one."""
 
     slug, title, status = "invalid-credential", "Credential missing or not valid", 401
-
-    def __init__(self, detail: str, **facts: object) -> None:
-        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="assay"'}, **facts)
+    always: ClassVar[Headers] = {"WWW-Authenticate": 'Bearer realm="assay"'}
 
 
 class ForbiddenError(ServiceError):
@@ -217,36 +217,28 @@ class NoGenerationError(ServiceError):
     """No Generation has been made yet."""
 
     slug, title, status = "no-generation", "Nothing to serve yet", 503
-
-    def __init__(self, detail: str, **facts: object) -> None:
-        super().__init__(detail, headers={"Retry-After": "5"}, **facts)
+    always: ClassVar[Headers] = {"Retry-After": "5"}
 
 
 class BusyError(ServiceError):
     """More questions are being worked on than the service allows at once."""
 
     slug, title, status = "busy", "Too busy", 503
-
-    def __init__(self, detail: str, **facts: object) -> None:
-        super().__init__(detail, headers={"Retry-After": "1"}, **facts)
+    always: ClassVar[Headers] = {"Retry-After": "1"}
 
 
 class StateError(ServiceError):
     """The state directory cannot be used for a refresh; what is served is served on."""
 
     slug, title, status = "state-unusable", "State directory not usable", 503
-
-    def __init__(self, detail: str, **facts: object) -> None:
-        super().__init__(detail, headers={"Retry-After": "30"}, **facts)
+    always: ClassVar[Headers] = {"Retry-After": "30"}
 
 
 class ExportTooSlowError(ServiceError):
     """An export takes longer than one may."""
 
     slug, title, status = "export-too-slow", "Export takes too long", 503
-
-    def __init__(self, detail: str, **facts: object) -> None:
-        super().__init__(detail, headers={"Retry-After": "60"}, **facts)
+    always: ClassVar[Headers] = {"Retry-After": "60"}
 
 
 class QuestionTooSlowError(ServiceError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import BoundedSemaphore
 
 from app.engine.watch import Watchdog
-from app.errors import BusyError, QuestionTooSlowError, ServiceError
+from app.errors import BusyError, QuestionTooSlowError
 
 _LONGEST_WAIT_SECONDS = 10.0
 
@@ -28,15 +28,8 @@ class Queue:
             QuestionTooSlowError: it was.
         """
         told = f"It takes more than {self._seconds:g} seconds; ask for less, or for an export."
-        with self.watchdog.limit(self._seconds, interrupt) as late:
-            try:
-                yield
-            except ServiceError:
-                raise
-            except Exception as error:
-                if late.is_set():
-                    raise QuestionTooSlowError(told) from error
-                raise
+        with self.watchdog.limit(self._seconds, interrupt, QuestionTooSlowError(told)):
+            yield
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from app.engine.watch import Watchdog
-from app.errors import ExportTooSlowError, FigureOutOfRangeError, NoRoomError, ServiceError
+from app.errors import ExportTooSlowError, FigureOutOfRangeError, NoRoomError
 from app.formats import JSON_TEXT, WIDE_INTEGER, Batches, marked
 from app.query import Statement
 
@@ -46,11 +46,8 @@ def stream(
         NoRoomError: there is not enough memory, nor room to spill to.
     """
     watchdog, seconds = limit
-    with (
-        watchdog.limit(seconds, cursor.interrupt) as late,
-        in_time(late, ExportTooSlowError(f"It takes more than {seconds:g} seconds.")),
-        refusals(),
-    ):
+    refusal = ExportTooSlowError(f"It takes more than {seconds:g} seconds.")
+    with watchdog.limit(seconds, cursor.interrupt, refusal) as late, refusals():
         result = _asked(cursor, statement)
         kinds = [each[1] for each in result.description]
         reader = result.to_arrow_reader(_BATCH_ROWS)
@@ -63,17 +60,6 @@ def _asked(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> Any:  # n
     if duckdb.__version__.startswith("1."):
         return cursor.execute(statement.sql, statement.values)
     return cursor.sql(statement.sql, params=statement.values)
-
-
-@contextmanager
-def in_time(late: Event, refusal: ServiceError) -> Iterator[None]:
-    """Refuse what failed because its time was over."""
-    try:
-        yield
-    except Exception as error:
-        if late.is_set():
-            raise refusal from error
-        raise
 
 
 def _batches(reader: pa.RecordBatchReader, late: Event) -> Iterator[pa.RecordBatch]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from threading import Condition, Event, Thread
 from time import monotonic
 
+from app.errors import ServiceError
+
 # One interrupt may come between two pieces of work, where nobody notices it.
 _AGAIN_SECONDS = 0.02
 
@@ -28,10 +30,12 @@ class Watchdog:
         self._thread: Thread | None = None
 
     @contextmanager
-    def limit(self, seconds: float, interrupt: Callable[[], object]) -> Iterator[Event]:
+    def limit(
+        self, seconds: float, interrupt: Callable[[], object], refusal: ServiceError
+    ) -> Iterator[Event]:
         """Call ``interrupt`` once so many seconds have passed, and on until the block has ended.
 
-        The Event tells whether the time is over.
+        The Event tells whether the time is over; what fails from then on is that refusal.
         """
         watched = _Watched(monotonic() + seconds, interrupt)
         with self._changed:
@@ -42,6 +46,10 @@ class Watchdog:
             self._changed.notify()
         try:
             yield watched.late
+        except Exception as error:
+            if watched.late.is_set():
+                raise refusal from error
+            raise
         finally:
             with self._changed:
                 self._watched.discard(watched)

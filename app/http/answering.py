@@ -116,7 +116,7 @@ class Answering:
             return Response(status=304, headers=headers)
         both = (tuple(headers.items()), tuple(answer.headers.items()))
         until = _fresh_until(visit, question.dataset)
-        visit.known = Known(identity, *both, visit.told, visit.generation.number, until)
+        visit.known = Known(identity, *both, dict(visit.told), visit.generation.number, until)
         return Response(answer.body, headers={**headers, **answer.headers})
 
     def _sent(

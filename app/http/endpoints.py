@@ -51,13 +51,26 @@ def endpoint_blueprint(offer: Offer, asking: Asking) -> Blueprint:
     table = ParameterTable(parameters, offer.path, dataset, filters=endpoint.filters)
     blueprint = Blueprint(_blueprint_name(offer), __name__, url_prefix="/api/v1")
 
+    documented = blueprint.doc(**_document(offer, table, asking.shared))(
+        _view(offer, table, asking)
+    )
+    rule = _PLACE.sub(r"<text:\1>", offer.path)
+    blueprint.add_url_rule(
+        rule, endpoint.name, documented, parameters=documented_path(table), tags=[dataset.name]
+    )
+    return blueprint
+
+
+def _view(offer: Offer, table: ParameterTable, asking: Asking) -> Callable[..., Response]:
+    """Give what answers the requests of one route."""
+
     def view(**path: str) -> Response:
         pairs = query_pairs(request.query_string)
         asked = table.read(path, pairs)
         paging = Paging.of(offer.path, asked, asking.answering.key)
         read = _read(offer, asking, paging)
         wide_as_text = asked.values.get("bigint") == "string"
-        question = Question(asked.canonical, read.dataset, _media(endpoint, asked), wide_as_text)
+        media = _media(offer.endpoint, asked)
 
         def make(generation: Generation) -> Body | Exported:
             call = _call(read, asked, asking.kept)
@@ -68,17 +81,13 @@ def endpoint_blueprint(offer: Offer, asking: Asking) -> Blueprint:
             return answered
 
         try:
+            question = Question(asked.canonical, read.dataset, media, wide_as_text)
             return asking.answering.respond(request, question, make)
         except TypeError as error:
             # The plugin gave something that has no JSON form.
             raise _failure(offer, asking.plugins, error) from error
 
-    documented = blueprint.doc(**_document(offer, table, asking.shared))(view)
-    rule = _PLACE.sub(r"<text:\1>", offer.path)
-    blueprint.add_url_rule(
-        rule, endpoint.name, documented, parameters=documented_path(table), tags=[dataset.name]
-    )
-    return blueprint
+    return view
 
 
 def _document(offer: Offer, table: ParameterTable, shared: SharedSchemas) -> dict[str, object]:
@@ -139,13 +148,15 @@ def _answered(offer: Offer, plugins: Plugins, call: Call) -> Body | Export:
         raise
     except (Exception, SystemExit) as error:
         raise _failure(offer, plugins, error) from error
-    if isinstance(given, Export) and given.format in FORMATS and not given.query.measures:
+    if isinstance(given, Export) and (given.format not in FORMATS or given.query.measures):
+        raise _failure(offer, plugins, TypeError("an Export of rows in one of FORMATS"))
+    if not isinstance(given, Export | Document | Mapping):
+        raise _failure(offer, plugins, TypeError(type(given).__name__))
+    plugins.answered(offer.plugin)
+    if isinstance(given, Export):
         return given
     if isinstance(given, Document):
         return Body(given.content)
-    if not isinstance(given, Mapping):
-        raise _failure(offer, plugins, TypeError(type(given).__name__))
-    plugins.answered(offer.plugin)
     return Body(given, call.stamp, call.next)
 
 

@@ -7,7 +7,7 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from app.dataset import Column
 from app.query.query import AnyOf, Query, Where
 
-NOTHING = AnyOf(())
+_NOTHING = AnyOf(())
 # Digits that no value of a parameter needs more of.
 _EXACT = Context(200)
 # Between two values of the column, all that is greater is greater than the lower one.
@@ -46,7 +46,7 @@ def _compared(column: Column, where: Where) -> AnyOf:
     assert isinstance(where.value, Decimal)  # noqa: S101 - what else is not held by a decimal
     known = Where(where.column, "isnull", value=False)
     if where.operator == "eq":
-        return NOTHING
+        return _NOTHING
     if where.operator == "ne":
         return AnyOf((known, Where(where.column, "isnull", value=True)))
     width, scale = _size(column)
@@ -55,7 +55,7 @@ def _compared(column: Column, where: Where) -> AnyOf:
     if floor.adjusted() >= width - scale:
         # Beyond every value that the column can hold.
         greater = where.operator in {"gt", "gte"}
-        return AnyOf((known,)) if greater == (where.value < 0) else NOTHING
+        return AnyOf((known,)) if greater == (where.value < 0) else _NOTHING
     return AnyOf((replace(where, operator=_BETWEEN[where.operator], value=floor),))
 
 

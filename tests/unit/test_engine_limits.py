@@ -11,6 +11,7 @@ from app.engine.watch import Watchdog
 from app.errors import AnswerTooLargeError, QuestionTooSlowError
 from app.query import Measure, Query, compile_query
 
+LATE = QuestionTooSlowError("late")
 SLOW = Measure("n", "median", ("x",))
 
 
@@ -35,8 +36,8 @@ def test_an_answer_of_too_many_bytes_is_refused(bench):
 
 def test_a_watchdog_interrupts_only_what_is_late_and_only_while_it_lasts():
     watchdog, barked, calm = Watchdog(), [], []
-    with watchdog.limit(60, lambda: calm.append(1)):
-        with watchdog.limit(0.01, lambda: barked.append(1)) as late:
+    with watchdog.limit(60, lambda: calm.append(1), LATE):
+        with watchdog.limit(0.01, lambda: barked.append(1), LATE) as late:
             time.sleep(0.2)
         assert late.is_set()
         known = len(barked)
@@ -47,7 +48,7 @@ def test_a_watchdog_interrupts_only_what_is_late_and_only_while_it_lasts():
 
 def test_many_questions_are_watched_by_one_thread():
     watchdog, before = Watchdog(), threading.active_count()
-    limits = [watchdog.limit(60, lambda: None) for _ in range(20)]
+    limits = [watchdog.limit(60, lambda: None, LATE) for _ in range(20)]
     for each in limits:
         each.__enter__()
     assert threading.active_count() == before + 1

@@ -25,6 +25,8 @@ from app.query import (
 ROWS = 100_000
 ENDLESS = "SELECT i, i * 7919 % 1000003 AS j FROM range(100000000000) t(i)"
 
+LATE = ExportTooSlowError("late")
+
 
 @pytest.fixture(scope="module")
 def large(bench_at, tmp_path_factory):
@@ -162,7 +164,7 @@ def test_an_interrupt_is_repeated_until_the_work_has_ended():
         if len(interrupted) == 3:
             enough.set()
 
-    with Watchdog().limit(0.01, interrupt) as late:
+    with Watchdog().limit(0.01, interrupt, LATE) as late:
         assert enough.wait(5)
     assert late.is_set()
     told = len(interrupted)
@@ -172,7 +174,7 @@ def test_an_interrupt_is_repeated_until_the_work_has_ended():
 
 def test_what_is_in_time_is_never_interrupted():
     interrupted = []
-    with Watchdog().limit(60, lambda: interrupted.append(1)) as late:
+    with Watchdog().limit(60, lambda: interrupted.append(1), LATE) as late:
         pass
     assert (interrupted, late.is_set()) == ([], False)
 
