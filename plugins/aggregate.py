@@ -76,7 +76,7 @@ def aggregate(call: Call) -> Mapping[str, object]:
         InvalidParameterError: two of the names are one, or the sort names what is not answered.
     """
     groups, window = call["group_by"] or (), call.values.get("window")
-    measures = [_measure(text) for text in call["measures"]]
+    measures = [Measure.read(text) for text in call["measures"]]
     answered = [
         *([("window", "window")] if window else []),
         *((name, "group_by") for name in groups),
@@ -101,15 +101,9 @@ def _measures(dataset: Dataset) -> tuple[str, ...]:
     return ("count", *asked)
 
 
-def _measure(text: str) -> Measure:
-    # A column's name may hold a colon, a function's does not.
-    function, _, column = text.partition(":")
-    return Measure(f"{function}_{column}", function, (column,)) if column else Measure(text, text)
-
-
 def _members(dataset: Dataset) -> Mapping[str, Member]:
     """Give what a record may hold; figures of columns are left out, for there are hundreds."""
-    figures = {"count", *(_measure(text).name for text in _measures(dataset)), "window"}
+    figures = {"count", *(Measure.read(text).name for text in _measures(dataset)), "window"}
     members = {
         column.name: Member(column=column.name, optional=True)
         for column in dataset.columns

@@ -56,7 +56,6 @@ def endpoints(dataset: Dataset) -> Sequence[Endpoint]:
     """Offer ``series`` where the dataset has a time."""
     if dataset.time is None:
         return []
-    time, choices = dataset.time, _choices(dataset)
     return [
         Endpoint(
             name="series",
@@ -65,24 +64,10 @@ def endpoints(dataset: Dataset) -> Sequence[Endpoint]:
             summary="Series for a chart",
             description="Lists of one length, by rising time. Rows of the same time are put "
             "together; rows without one are left out.",
-            parameters=(
-                Parameter(
-                    "value", "string", _VALUE, required=True, many=True, choices=choices, most=16
-                ),
-                Parameter("from", column=time, description="The first time."),
-                Parameter("until", column=time, description="The end, not in it."),
-                Parameter("window", "string", _WINDOW, choices=WINDOWS),
-                Parameter("fill", "string", _FILL, choices=tuple(_FILLS)),
-                Parameter("points", "integer", _POINTS, minimum=3, maximum=10_000),
-            ),
+            parameters=_parameters(dataset, dataset.time),
             returns={
                 "time": Member("string", many=True, description="Each time."),
-                "values": Member(
-                    "json",
-                    many=True,
-                    named=True,
-                    description="Lists as long as `time`.",
-                ),
+                "values": Member("json", many=True, named=True, description="As long as `time`."),
             },
             generic=True,
             filters=True,
@@ -110,6 +95,18 @@ def series(call: Call) -> Mapping[str, object]:
     return {"time": times, "values": dict(zip(names, values, strict=True))}
 
 
+def _parameters(dataset: Dataset, time: str) -> tuple[Parameter, ...]:
+    choices = _choices(dataset)
+    return (
+        Parameter("value", "string", _VALUE, required=True, many=True, choices=choices, most=16),
+        Parameter("from", column=time, description="The first time."),
+        Parameter("until", column=time, description="The end, not in it."),
+        Parameter("window", "string", _WINDOW, choices=WINDOWS),
+        Parameter("fill", "string", _FILL, choices=tuple(_FILLS)),
+        Parameter("points", "integer", _POINTS, minimum=3, maximum=10_000),
+    )
+
+
 def _choices(dataset: Dataset) -> tuple[str, ...]:
     sums = [column.name for column in dataset.columns if column.type in _NUMERIC]
     figures = [
@@ -125,11 +122,7 @@ def _measure(dataset: Dataset, text: str) -> Measure:
     column = dataset.column(text)
     if column is not None and column.type in _NUMERIC:
         return Measure(text, "sum", (text,))
-    # A column's name may hold a colon, a function's does not.
-    function, _, looked_at = text.partition(":")
-    if not looked_at:
-        return Measure(text, text)
-    return Measure(f"{function}_{looked_at}", function, (looked_at,))
+    return Measure.read(text)
 
 
 def _faults(call: Call, names: Sequence[str]) -> Iterator[Fault]:

@@ -42,6 +42,13 @@ class Measure:
     function: str
     columns: tuple[str, ...] = ()
 
+    @classmethod
+    def read(cls, text: str) -> "Measure":
+        """Read ``count``, or ``function:column``, which is named ``function_column``."""
+        # A column's name may hold a colon, a function's does not.
+        function, _, column = text.partition(":")
+        return cls(f"{function}_{column}", function, (column,)) if column else cls(text, text)
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
