@@ -25,7 +25,7 @@ _LONGEST_DRY_RUN_SECONDS = 600
 _COMMAND = [sys.executable, "-m", "app.refresh"]
 
 
-def start_builder(settings: Settings) -> None:
+def start_builder(settings: Settings, job_id: str) -> None:
     """Start a builder for the job that waits; it waits in turn for one that is at work."""
     builder = subprocess.Popen(  # noqa: S603 - our own interpreter and module
         _COMMAND,
@@ -34,8 +34,13 @@ def start_builder(settings: Settings) -> None:
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    # Somebody has to take its exit status, or it stays as a zombie.
-    Thread(target=builder.wait, daemon=True).start()
+    Thread(target=_see_out, args=(builder, settings, job_id), daemon=True).start()
+
+
+def _see_out(builder: "subprocess.Popen[bytes]", settings: Settings, job_id: str) -> None:
+    """Take its exit status, or it stays as a zombie; close the job that it never came to begin."""
+    if builder.wait() != 0:
+        Jobs(Store.at(settings.state)).close_unbegun(job_id)
 
 
 def build_waiting(settings: Settings) -> Job | None:

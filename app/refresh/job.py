@@ -123,6 +123,13 @@ class Jobs:
             self.write(running)
             return running
 
+    def close_unbegun(self, job_id: str) -> None:
+        """Close the record of a job whose builder ended before it began."""
+        with self._store.lock("jobs"):
+            job = self._read(job_id)
+            if job is not None and job.status == "triggered":
+                self._closed(job)
+
     def waiting(self) -> Job | None:
         """Give the job that waits, if there is one."""
         for job_id in self._ids()[:3]:

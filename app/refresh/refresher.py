@@ -45,7 +45,7 @@ class Refresher:
             check_names(read_registry(self.settings.registry), request)
             job, needs_builder = self.jobs.submit(request)
             if needs_builder:
-                start_builder(self.settings)
+                start_builder(self.settings, job.job_id)
         except OSError as error:
             raise state_refusal(error) from error
         return job

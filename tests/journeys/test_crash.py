@@ -133,6 +133,11 @@ def settled(client, admin, job):
     return until(told)
 
 
+def finished(client, admin, job):
+    record = client.get(job, headers=admin).json
+    return record if record["status"] in {"failed", "succeeded"} else None
+
+
 def copied(settings):
     return any(settings.state.glob("staging/*/forecasts/*.parquet"))
 
@@ -147,6 +152,18 @@ def status(settings):
 
 def running(settings):
     return status(settings) == "running"
+
+
+def test_a_builder_that_is_killed_before_it_begins_keeps_nobody_waiting(client, admin, settings):
+    with Store.at(settings.state).lock("build"):
+        job = started(client, admin)
+        (builder,) = until(lambda: builders(settings))
+        kill(builder)
+        told = until(lambda: finished(client, admin, job), seconds=5)
+    assert (told["status"], told["problem"]["reason"]) == ("failed", "interrupted")
+    assert told["started_at"] is None
+    again = client.post(REFRESH, headers={**admin, "Prefer": "wait=30"}).json
+    assert again["status"] == "unchanged"
 
 
 @pytest.mark.parametrize("moment", [running, copied, loading])
