@@ -115,7 +115,7 @@ class _LinesHandler(logging.Handler):
         # BLE001: a record whose text and arguments do not fit must not fail its caller.
         except Exception:  # noqa: BLE001
             facts: EventDict = {"level": record.levelname.lower(), "logger": record.name}
-            line = _render(None, "", {"event": "log record not readable", **facts})
+            line = line_of({"event": "log record not readable", **facts})
         self._lines.write(line)
 
 
@@ -134,7 +134,8 @@ def _tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return {**event, "error": f"{type(error).__name__}: {_text(error)}", "traceback": tail}
 
 
-def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
+def line_of(event: EventDict) -> str:
+    """Write fields as one line of JSON in ASCII, without the keys and tokens in them."""
     first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
     fields = {name: _field(value) for name, value in {**first, **event}.items()}
     # It knows no numbers of more than 64 bits.
@@ -144,6 +145,10 @@ def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
             return hidden(line.decode())
     # Escaped down to ASCII, so that no line or terminal control is left.
     return hidden(json.dumps(fields, ensure_ascii=True, separators=(",", ":")))
+
+
+def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
+    return line_of(event)
 
 
 def _field(value: object) -> object:

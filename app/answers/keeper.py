@@ -65,6 +65,11 @@ class Keeper:
         """Forget the Answers of all other Generations; give how many there were."""
         return self._cache.drop_all_but(f"{generation}\n")
 
+    @property
+    def bytes(self) -> int:
+        """Give how many bytes are kept."""
+        return self._cache.bytes
+
     @contextmanager
     def _flight(self, key: str) -> Iterator[_Flight]:
         """Hold the one flight of that key; it is forgotten when nobody holds or awaits it."""

@@ -132,7 +132,8 @@ def plan(source: str | None, datasets: tuple[str, ...], force: bool, as_json: bo
 def rollback(generation: int) -> None:
     """Bring the kept GENERATION back under a new number."""
     try:
-        job = _refresher(told_settings()).roll_back(generation, by="command line")
+        asked = Request(by="command line", generation=generation)
+        job = _refresher(told_settings()).roll_back(asked)
     except ServiceError as error:
         _refuse(error)
     click.echo(f"{job.status}: generation {job.generation['to']}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 
 from app.engine.watch import Watchdog
 from app.errors import BusyError, QuestionTooSlowError
@@ -18,7 +18,19 @@ class Queue:
         self._running = BoundedSemaphore(running)
         self._admitted = BoundedSemaphore(running + waiting)
         self._seconds = seconds
+        self._turns = self._inside = 0
+        self._counting = Lock()
         self.watchdog = Watchdog()
+
+    @property
+    def running(self) -> int:
+        """Give how many have their turn."""
+        return self._turns
+
+    @property
+    def waiting(self) -> int:
+        """Give how many wait for theirs."""
+        return max(self._inside - self._turns, 0)
 
     @contextmanager
     def limit(self, interrupt: Callable[[], object]) -> Iterator[None]:
@@ -40,15 +52,24 @@ class Queue:
         """
         if not self._admitted.acquire(blocking=False):
             raise BusyError("Too many questions are waiting; try again in a moment.")
+        self._count(inside=1)
         try:
             if not self._running.acquire(timeout=_LONGEST_WAIT_SECONDS):
                 raise BusyError("The questions before this one take too long; try again.")
+            self._count(turns=1)
             try:
                 yield
             finally:
+                self._count(turns=-1)
                 self._running.release()
         finally:
+            self._count(inside=-1)
             self._admitted.release()
+
+    def _count(self, *, inside: int = 0, turns: int = 0) -> None:
+        with self._counting:
+            self._inside += inside
+            self._turns += turns
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
 """Generations and the Store that keeps them: manifests, pointer, retention. Knows no sources."""
 
 from app.generation.commit import commit
+from app.generation.counts import Counted, Counts, used_bytes
 from app.generation.current import CurrentGeneration
 from app.generation.generation import Generation, completed_datasets, open_generation
 from app.generation.kept import KeptGenerations
 from app.generation.manifest import Manifest, manifest_name
 from app.generation.retention import Retention, collect
-from app.generation.store import Store, state_refusal, write_whole
+from app.generation.store import Store, state_refusal, sync_folder, write_whole
 from app.generation.workers import WorkerMark, mark_worker, worker_marks
 
 __all__ = [
+    "Counted",
+    "Counts",
     "CurrentGeneration",
     "Generation",
     "KeptGenerations",
@@ -24,6 +27,8 @@ __all__ = [
     "mark_worker",
     "open_generation",
     "state_refusal",
+    "sync_folder",
+    "used_bytes",
     "worker_marks",
     "write_whole",
 ]

@@ -31,7 +31,7 @@ def mark_worker(store: Store, mark: WorkerMark) -> None:
     """Write down which Generation a worker serves; a full disk is no reason to stop serving."""
     aside = store.workers / f".{mark['id']}"
     with suppress(OSError):
-        aside.write_bytes(orjson.dumps({**mark, "born": _born(mark["pid"])}))
+        aside.write_bytes(orjson.dumps({**mark, "born": born(mark["pid"])}))
         aside.rename(store.workers / f"{mark['id']}.json")
 
 
@@ -41,15 +41,15 @@ def worker_marks(store: Store) -> list[WorkerMark]:
     for path in sorted(store.workers.glob("*.json")):
         with suppress(OSError, ValueError):
             mark = orjson.loads(path.read_bytes())
-            born = mark.pop("born", None)
-            if born is not None and _born(mark["pid"]) == born:
+            began = mark.pop("born", None)
+            if began is not None and born(mark["pid"]) == began:
                 marks.append(mark)
             else:
                 path.unlink(missing_ok=True)
     return marks
 
 
-def _born(pid: int) -> str | None:
+def born(pid: int) -> str | None:
     """Give when a process began, since ids are given again; None where there is none."""
     try:
         # The name in brackets may hold anything, so it is counted from the last bracket.

@@ -1,6 +1,7 @@
 """HTTP by Flask, which lives here only: routes, parameters, problems, documents."""
 
 from app.http.answering import Answering
+from app.http.attempts import Attempts
 from app.http.build import App, Services, build_app, document_of
 from app.http.health import Health
 from app.http.problems import problem_bytes
@@ -11,6 +12,7 @@ __all__ = [
     "VISIT",
     "Answering",
     "App",
+    "Attempts",
     "Health",
     "Services",
     "Visit",

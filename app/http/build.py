@@ -15,8 +15,9 @@ from app import __version__
 from app.dataset import Dataset
 from app.discovery import Offer, Plugins
 from app.errors import InternalError, ServiceError
-from app.generation import KeptGenerations
+from app.generation import Counts, KeptGenerations
 from app.http.answering import Answering
+from app.http.attempts import Attempts
 from app.http.catalogue import catalogue_blueprint
 from app.http.datapackage import datapackage_blueprint
 from app.http.docs import docs_blueprint
@@ -74,6 +75,8 @@ class Services:
     refresher: Refresher
     health: Health
     kept: KeptGenerations
+    counts: Counts
+    attempts: Attempts
 
 
 class AssayApi(Api):  # type: ignore[misc]
@@ -125,14 +128,15 @@ def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
         *(endpoint_blueprint(offer, asking) for offer in offers),
         catalogue_blueprint(services.answering, services.kept, offers),
         datapackage_blueprint(services.answering, services.kept),
-        refresh_blueprint(services.refresher),
+        refresh_blueprint(services.refresher, services.attempts),
         health_blueprint(services.health),
     ]
-    app.before_request(_tell_route)
-    guard(app, {route_name(offer): offer.dataset.name for offer in offers})
+    owners = {route_name(offer): offer.dataset.name for offer in offers}
+    app.before_request(lambda: _tell_route(owners))
+    guard(app, owners)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
-    app.register_blueprint(metrics_blueprint(services.refresher))
+    app.register_blueprint(metrics_blueprint(services.refresher, services.health, services.counts))
     app.register_blueprint(docs_blueprint(lambda: document_of(app), list(datasets)))
     return app
 
@@ -171,9 +175,12 @@ def _spec_kwargs(datasets: Mapping[str, Dataset]) -> dict[str, Any]:
     return {"marshmallow_plugin": plugin, "info": info, "tags": tags}
 
 
-def _tell_route() -> None:
-    if request.url_rule is not None:
-        visit_of(request).told["route"] = request.url_rule.rule
+def _tell_route(owners: Mapping[str, str]) -> None:
+    rule, told = request.url_rule, visit_of(request).told
+    if rule is not None:
+        told["route"] = rule.rule
+        if rule.endpoint in owners:
+            told["dataset"] = owners[rule.endpoint]
 
 
 def _refused(error: ServiceError) -> Response:

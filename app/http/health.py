@@ -20,12 +20,14 @@ from app.policy import Policy, check_environment
 from app.refresh import Refresher
 from app.registry import read_registry
 
+STATUSES = ("healthy", "degraded", "unhealthy")
+STATES = ("fresh", "warn", "error", "degraded")
 _TEXT = {"type": "string"}
 _SCHEMA = {
     "type": "object",
     "required": ["status", "database", "parquet_access", "cache", "ml_dependencies", "timestamp"],
     "properties": {
-        "status": {"enum": ["healthy", "degraded", "unhealthy"]},
+        "status": {"enum": list(STATUSES)},
         "database": _TEXT,
         "parquet_access": _TEXT,
         "cache": _TEXT,
@@ -60,7 +62,7 @@ class Health:
             "registry": self._registry_state(),
             "ml_dependencies": self._policy(),
             "generation": None if generation is None else self._generation(generation),
-            "datasets": _freshness(generation),
+            "datasets": states_of(generation),
             "plugins": {"failed": [{"plugin": n, "reason": r} for n, r in self._failures()]},
             "timestamp": _now(),
         }
@@ -78,7 +80,7 @@ class Health:
         yield report["registry"] != "ok"
         yield self.policy.status != "compliant"
         yield bool(self.plugins.troubles)
-        yield any(state != "fresh" for state in _freshness(generation).values())
+        yield any(state != "fresh" for state in states_of(generation).values())
 
     def _sources_reachable(self, generation: Generation | None) -> bool:
         sources = () if generation is None else generation.registry.sources.values()
@@ -174,7 +176,8 @@ def _database(generation: Generation | None) -> str:
     return "connected" if generation.engine.answers() else "unreachable"
 
 
-def _freshness(generation: Generation | None) -> dict[str, str]:
+def states_of(generation: Generation | None) -> dict[str, str]:
+    """Give how fresh each dataset is, or that it is ``degraded``: an older table than it should."""
     if generation is None:
         return {}
     return {

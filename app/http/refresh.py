@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask_smorest import Blueprint
 
 from app.errors import InvalidBodyError, ServiceError
 from app.formats import JSON, json_bytes
+from app.http.attempts import REFRESH, Attempts
 from app.http.body import json_object
 from app.http.jobs import HISTORY, JOB, TRIGGER, job_document, job_view
 from app.http.problems import sentence
@@ -55,27 +57,29 @@ class RefreshSchema(ma.Schema):
             raise ma.ValidationError({"generation": [f"goes alone, without {', '.join(others)}"]})
 
 
-def refresh_blueprint(refresher: Refresher) -> Blueprint:
+def refresh_blueprint(refresher: Refresher, attempts: Attempts) -> Blueprint:
     """Give the routes of the refresh: trigger, one job, history."""
     blueprint = Blueprint("refresh", __name__, url_prefix="/api/v1/data")
-    _add_trigger(blueprint, refresher)
+    _add_trigger(blueprint, refresher, attempts)
     _add_records(blueprint, refresher)
     return blueprint
 
 
-def _add_trigger(blueprint: Blueprint, refresher: Refresher) -> None:
+def _add_trigger(blueprint: Blueprint, refresher: Refresher, attempts: Attempts) -> None:
     waiting = BoundedSemaphore(_MOST_WAITING)
 
     @blueprint.route("/refresh", methods=["POST"], tags=["refresh"])
     @blueprint.doc(**TRIGGER)
     def trigger() -> Response:
         """Trigger a refresh: read the registry and the sources again, and serve what they hold."""
-        caller = visit_of(request).caller
-        caller.require("refresh")
-        asked = _asked()
-        call = _call(asked, caller.key_id or "")
+        visit = visit_of(request)
+        call = attempts.call(request.environ, visit)
+        with refresher.audit.attempt(call):
+            visit.caller.require("refresh")
+            asked = _asked()
+        call = _asking(call, asked)
         if call.generation is not None:
-            return _triggered(refresher.roll_back(call.generation, call.by), refresher)
+            return _triggered(refresher.roll_back(call), refresher)
         if asked.get("dry_run"):
             return _json(refresher.dry_run(call))
         job = refresher.trigger(call)
@@ -100,12 +104,12 @@ def _add_records(blueprint: Blueprint, refresher: Refresher) -> None:
         return _json(job_view(refresher.jobs.job(job_id), refresher.worker_marks()))
 
 
-def _call(asked: Mapping[str, Any], by: str) -> Request:
-    return Request(
+def _asking(call: Request, asked: Mapping[str, Any]) -> Request:
+    return replace(
+        call,
         source=asked.get("source"),
         datasets=tuple(asked.get("datasets", ())),
         force=asked.get("force", False),
-        by=by,
         generation=asked.get("generation"),
     )
 
@@ -157,7 +161,7 @@ def _wait_seconds(refresher: Refresher) -> float:
 
 
 def _triggered(job: Job, refresher: Refresher) -> Response:
-    own = f"/api/v1/data/refresh/{job.job_id}"
+    own = f"{REFRESH}/{job.job_id}"
     if job.status == "failed" and job.problem is not None:
         refusal = ServiceError.from_fact(job.problem)
         refusal.facts["job_id"] = job.job_id
@@ -169,7 +173,7 @@ def _triggered(job: Job, refresher: Refresher) -> Response:
         "job_id": job.job_id,
         "estimated_completion": job.estimated_completion,
         "message": "The refresh is on its way; the job tells how far it is.",
-        "links": {"job": own, "history": "/api/v1/data/refresh"},
+        "links": {"job": own, "history": REFRESH},
     }
     return _json(body, status=202, headers={"Location": own})
 

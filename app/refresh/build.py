@@ -10,7 +10,8 @@ import structlog
 
 from app.errors import RefreshError, ServiceError
 from app.generation import Manifest, Retention, Store, collect, commit, state_refusal
-from app.refresh.job import Job, Jobs, now
+from app.refresh.job import Job, now
+from app.refresh.jobs import Jobs
 from app.refresh.loads import Place, bytes_of
 from app.refresh.plan import Plan, Planner
 from app.refresh.steps import decide_steps
@@ -62,6 +63,7 @@ class Build:
         steps = decide_steps(registry, self._kept(latest), self.job.requests)
         self.job = replace(
             self.job,
+            registry=registry.fingerprint,
             generation={"from": latest.number if latest else None, "to": None},
             progress={"done": 0, "total": sum(bytes_of(registry, step) for step in steps)},
         )
@@ -112,7 +114,7 @@ class Build:
         shutil.rmtree(self.store.staging / self.job.job_id, ignore_errors=True)
         datasets = tuple(self.plan.datasets.values())
         self.job = replace(self.job, finished_at=now(), datasets=datasets, **outcome)  # type: ignore[arg-type]
-        Jobs(self.store).write(self.job)
+        Jobs(self.store).close(self.job)
 
     def _progress(self, copied: int) -> None:
         with self.telling:

@@ -14,7 +14,8 @@ from app.errors import RefreshError, ServiceError
 from app.generation import Retention, Store
 from app.refresh.build import Build
 from app.refresh.dryrun import dry_run
-from app.refresh.job import Job, Jobs, Request
+from app.refresh.job import Job, Request
+from app.refresh.jobs import Jobs
 from app.refresh.tools import Tools
 from app.settings import Settings
 

@@ -1,27 +1,29 @@
-"""Jobs: one run of a refresh each, and the book of their records in the Store."""
+"""A Job: one run of a refresh, the calls that it answers, and the record of what came of it."""
 
-import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
-from app.errors import NotFoundError
-from app.generation import Store, write_whole
-
 _FINISHED = ("succeeded", "unchanged", "failed")
-_MOST_RECORDS = 1_000
-_MOST_ORPHANS = 20
+INTERRUPTED: Mapping[str, object] = {
+    "type": "refresh-failed",
+    "title": "Refresh failed",
+    "status": 500,
+    "detail": "The builder ended before it was done; nothing changed.",
+    "reason": "interrupted",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What one call asked for: whose data to look at again; nothing named means all of it.
 
-    With ``generation`` it asked for that one to come back, and for nothing else.
+    With ``generation`` it asked for that one to come back, and for nothing else. Who called is
+    ``by``, from which ``address`` and under which ``request_id``, as far as that is known.
     """
 
     source: str | None = None
@@ -29,6 +31,9 @@ class Request:
     force: bool = False
     by: str = ""
     generation: int | None = None
+    # Whoever asks for the same again asks for nothing more.
+    address: str = field(default="", compare=False)
+    request_id: str = field(default="", compare=False)
 
     def looks_at(self, dataset: str, source: str) -> bool:
         """Tell whether this call wants that dataset's data looked at again."""
@@ -39,7 +44,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The record of one run; ``requests`` are the calls that it answers."""
+    """The record of one run; ``requests`` are the calls that it answers.
+
+    ``registry`` is the fingerprint of the one that it read.
+    """
 
     job_id: str
     requests: tuple[Request, ...]
@@ -52,6 +60,7 @@ class Job:
     progress: Mapping[str, int] = field(default_factory=lambda: {"done": 0, "total": 0})
     datasets: tuple[Mapping[str, object], ...] = ()
     problem: Mapping[str, object] | None = None
+    registry: str | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -66,6 +75,12 @@ class Job:
         """Tell whether nothing will change in this record."""
         return self.status in _FINISHED
 
+    @property
+    def outcome(self) -> str:
+        """Give its status; one whose builder was killed is ``interrupted``."""
+        killed = self.problem is not None and self.problem.get("reason") == INTERRUPTED["reason"]
+        return str(INTERRUPTED["reason"]) if killed else self.status
+
     def as_bytes(self) -> bytes:
         """Write it as JSON."""
         return orjson.dumps(asdict(self))
@@ -79,172 +94,12 @@ class Job:
         return cls(requests=requests, datasets=tuple(given.pop("datasets")), **given)
 
 
-class Jobs:
-    """The book of jobs: at most one runs, and at most one waits, on the whole host."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def submit(self, request: Request) -> tuple[Job, bool]:
-        """Have a call join the waiting job, or write a new one.
-
-        Returns:
-            The job, and whether a builder has to be started for it.
-        """
-        with self._store.lock("jobs"):
-            waiting = self.waiting()
-            if waiting is not None:
-                if request not in waiting.requests:
-                    waiting = replace(waiting, requests=(*waiting.requests, request))
-                    self.write(waiting)
-                return waiting, self._abandoned(waiting)
-            job = replace(self.new(request), estimated_completion=self._estimate())
-            self.write(job)
-            return job, True
-
-    def new(self, request: Request) -> Job:
-        """Give the record of a job that was just asked for.
-
-        Its id comes after every other, also when the clock was set back.
-        """
-        newest = next(iter(self._ids()), "job_0_")
-        moment = max(time.time_ns(), int(newest.split("_")[1]) + 1)
-        job_id = f"job_{moment:020d}_{secrets.token_hex(4)}"
-        return Job(job_id, (request,), requested_at=now(), estimated_completion=now())
-
-    def start(self) -> Job | None:
-        """Mark the waiting job as running and give it; to be called by the only builder."""
-        with self._store.lock("jobs"):
-            self._close_orphans()
-            waiting = self.waiting()
-            if waiting is None:
-                return None
-            running = replace(waiting, status="running", started_at=now())
-            self.write(running)
-            return running
-
-    def close_unbegun(self, job_id: str) -> None:
-        """Close the record of a job whose builder ended before it began."""
-        with self._store.lock("jobs"):
-            job = self._read(job_id)
-            if job is not None and job.status == "triggered":
-                self._closed(job)
-
-    def waiting(self) -> Job | None:
-        """Give the job that waits, if there is one."""
-        for job_id in self._ids()[:3]:
-            job = self._read(job_id)
-            if job is not None and job.status == "triggered":
-                return job
-        return None
-
-    def write(self, job: Job) -> None:
-        """Keep a record as it is now."""
-        write_whole(self._store.jobs / f"{job.job_id}.json", job.as_bytes())
-
-    def job(self, job_id: str) -> Job:
-        """Give the record of one job.
-
-        Raises:
-            NotFoundError: there is none of that id.
-        """
-        job = self._read(job_id)
-        if job is None:
-            raise NotFoundError(f"No job {job_id!r}.", job_id=job_id)
-        return job if job.finished else self._settled(job)
-
-    def history(self) -> list[Job]:
-        """Give all records, newest first."""
-        read = (self._read(job_id) for job_id in self._ids())
-        return [job if job.finished else self._settled(job) for job in read if job is not None]
-
-    def last_finished(self) -> Job | None:
-        """Give the newest record of a job that is finished, if there is one."""
-        read = (self._read(job_id) for job_id in self._ids())
-        return next((job for job in read if job is not None and job.finished), None)
-
-    def forget_old(self) -> None:
-        """Remove the oldest records beyond a thousand."""
-        for job_id in self._ids()[_MOST_RECORDS:]:
-            (self._store.jobs / f"{job_id}.json").unlink(missing_ok=True)
-
-    def _settled(self, job: Job) -> Job:
-        """Close the record of a job whose builder died, which the locks tell.
-
-        Who runs a job holds the lock ``build``; whoever is going to holds ``builders``, shared.
-        """
-        lock = "build" if job.status == "running" else "builders"
-        with self._store.lock(lock, wait=False) as free, self._store.lock("jobs"):
-            job = self._read(job.job_id) or job
-            if not free or job.finished or (job.status == "triggered" and not _is_late(job)):
-                return job
-            return self._closed(job)
-
-    def _close_orphans(self) -> None:
-        """Close what runs no more; to be called by the only builder."""
-        for job_id in self._ids()[:_MOST_ORPHANS]:
-            job = self._read(job_id)
-            if job is not None and job.status == "running":
-                self._closed(job)
-
-    def _closed(self, job: Job) -> Job:
-        latest = self._store.latest()
-        if latest is not None and latest.job_id == job.job_id:
-            to = {**job.generation, "to": latest.number}
-            job = replace(job, status="succeeded", finished_at=now(), generation=to)
-        else:
-            job = replace(job, status="failed", finished_at=now(), problem=_INTERRUPTED)
-        self.write(job)
-        return job
-
-    def _abandoned(self, job: Job) -> bool:
-        """Tell whether a job has waited for long while no builder is there to do it."""
-        with self._store.lock("builders", wait=False) as free:
-            return free and _is_late(job)
-
-    def _ids(self) -> list[str]:
-        return sorted((path.stem for path in self._store.jobs.glob("job_*.json")), reverse=True)
-
-    def _read(self, job_id: str) -> Job | None:
-        if not job_id.replace("_", "").isalnum():
-            return None
-        try:
-            return Job.from_bytes((self._store.jobs / f"{job_id}.json").read_bytes())
-        except (OSError, ValueError, TypeError, KeyError):
-            # Gone, or of another version of the service.
-            return None
-
-    def _estimate(self) -> str:
-        """Say when a job triggered now should be done: as long as the last good one took."""
-        done = (self._read(job_id) for job_id in self._ids()[:20])
-        took = [job.seconds for job in done if job is not None and job.status == "succeeded"]
-        seconds = took[0] if took and took[0] is not None else _FIRST_GUESS_SECONDS
-        return _stamp(time.time() + seconds)
-
-
-_FIRST_GUESS_SECONDS = 10.0
-# A builder needs less than a second to start.
-_PATIENCE_SECONDS = 10.0
-_INTERRUPTED: Mapping[str, object] = {
-    "type": "refresh-failed",
-    "title": "Refresh failed",
-    "status": 500,
-    "detail": "The builder ended before it was done; nothing changed.",
-    "reason": "interrupted",
-}
-
-
-def _is_late(job: Job) -> bool:
-    waited = datetime.now(UTC) - datetime.fromisoformat(job.requested_at)
-    # Before it was asked for: the clock was set back, and tells nothing.
-    return not 0 <= waited.total_seconds() <= _PATIENCE_SECONDS
-
-
 def now() -> str:
     """Give the time as records show it."""
-    return _stamp(time.time())
+    return stamp(time.time())
 
 
-def _stamp(seconds: float) -> str:
+def stamp(seconds: float) -> str:
+    """Give a moment, in seconds of the clock, as records show it."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,14 +1,18 @@
 """What callers have of a refresh: trigger one, follow it, look at the book of jobs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
 
 from app.discovery import Plugins
 from app.errors import InvalidBodyError
 from app.generation import Store, WorkerMark, state_refusal, worker_marks
+from app.refresh.audit import Audit
 from app.refresh.builder import dry_run_aside, retention_of, start_builder
-from app.refresh.job import Job, Jobs, Request
+from app.refresh.job import Job, Request
+from app.refresh.jobs import Jobs
+from app.refresh.outcomes import Outcome, Outcomes
 from app.refresh.rollback import roll_back
 from app.registry import Registry, nearest, read_registry
 from app.settings import Settings
@@ -29,6 +33,15 @@ class Refresher:
         """Give the book of jobs."""
         return Jobs(self.store)
 
+    @property
+    def audit(self) -> Audit:
+        """Give the audit, which has each attempt and what came of it."""
+        return Audit(self.store)
+
+    def outcomes(self) -> dict[str, Outcome]:
+        """Give how refreshes have ended, by the name of the outcome."""
+        return Outcomes(self.store).read()
+
     def worker_marks(self) -> list[WorkerMark]:
         """Give what each living worker says of the Generation it serves."""
         return worker_marks(self.store)
@@ -39,15 +52,13 @@ class Refresher:
         Raises:
             RegistryError: ``datasets.yaml`` has errors.
             InvalidBodyError: the call names a source or a dataset that is not declared.
-        NoRoomError, StateError: the state directory cannot be used.
+            NoRoomError, StateError: the state directory cannot be used.
         """
-        try:
+        with self.audit.attempt(request), _usable_state():
             check_names(read_registry(self.settings.registry), request)
             job, needs_builder = self.jobs.submit(request)
             if needs_builder:
                 start_builder(self.settings, job.job_id)
-        except OSError as error:
-            raise state_refusal(error) from error
         return job
 
     def dry_run(self, request: Request) -> dict[str, object]:
@@ -56,21 +67,22 @@ class Refresher:
         Raises:
             ServiceError: it would be refused.
         """
-        check_names(read_registry(self.settings.registry), request)
-        return dry_run_aside(self.settings, request)
+        with self.audit.attempt(request), _usable_state():
+            check_names(read_registry(self.settings.registry), request)
+            self.audit.planning(request)
+            report = dry_run_aside(self.settings, request)
+            self.audit.planned(request)
+        return report
 
-    def roll_back(self, generation: int, by: str) -> Job:
-        """Bring a kept Generation back under a new number; give the job, which is done.
+    def roll_back(self, request: Request) -> Job:
+        """Bring the Generation that is asked for back under a new number; give the job, done.
 
         Raises:
             RefreshRunningError: a refresh is at work.
             GenerationGoneError: it is not kept.
         """
-        request = Request(by=by, generation=generation)
-        try:
+        with self.audit.attempt(request), _usable_state():
             return roll_back(self.store, self.plugins, retention_of(self.settings), request)
-        except OSError as error:
-            raise state_refusal(error) from error
 
     def wait(
         self, job_id: str, seconds: float, told: Callable[[Job], None] = lambda _: None
@@ -83,6 +95,14 @@ class Refresher:
             if job.finished or monotonic() >= until:
                 return job
             sleep(_LOOK_SECONDS)
+
+
+@contextmanager
+def _usable_state() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise state_refusal(error) from error
 
 
 def check_names(registry: Registry, request: Request) -> None:

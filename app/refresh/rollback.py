@@ -15,7 +15,8 @@ from app.generation import (
     manifest_name,
 )
 from app.refresh.changes import Side, changes_of, sides
-from app.refresh.job import Job, Jobs, Request, now
+from app.refresh.job import Job, Request, now
+from app.refresh.jobs import Jobs
 from app.registry import registry_from_document, with_access_of
 
 
@@ -38,7 +39,7 @@ def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Req
             wanted = replace(wanted, document=document)
         changes = _changes(plugins, latest, wanted)
         job = replace(jobs.new(request), status="running", started_at=now())
-        jobs.write(job)
+        jobs.begin(job)
         number = latest.number if latest else 0
         if latest is None or not wanted.like(latest):
             number = store.next_number()
@@ -52,7 +53,7 @@ def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Req
             generation={"from": latest.number if latest else None, "to": number},
             datasets=changes,
         )
-        jobs.write(done)
+        jobs.close(done)
         collect(store, retention)
     return done
 

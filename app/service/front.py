@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote
 
 import structlog
@@ -22,8 +22,9 @@ from app.errors import (
     UriTooLongError,
 )
 from app.generation import CurrentGeneration, Generation
-from app.http import LONGEST_ADDRESS, VISIT, Visit, problem_bytes
+from app.http import LONGEST_ADDRESS, VISIT, Attempts, Visit, problem_bytes
 from app.logs import hidden
+from app.metrics import Tally
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,20 +48,26 @@ Headers = list[tuple[str, str]]
 Response = tuple[str, Headers, bytes | Pieces]
 
 
+class Serving(Protocol):
+    """What a front needs of its worker."""
+
+    current: CurrentGeneration
+    tally: Tally
+    attempts: Attempts
+
+    def app_for(self, generation: Generation | None) -> "WSGIApplication":
+        """Give the app of that Generation's shape."""
+
+
 class Front:
     """The WSGI callable of a worker; serves any Generation, and none."""
 
     def __init__(
-        self,
-        current: CurrentGeneration,
-        admission: Admission,
-        answers: tuple[Keeper, Addresses],
-        app_for: "Callable[[Generation | None], WSGIApplication]",
+        self, worker: Serving, admission: Admission, answers: tuple[Keeper, Addresses]
     ) -> None:
-        self._current = current
+        self._worker = worker
         self._admission = admission
         self._keeper, self._addresses = answers
-        self._app_for = app_for
         self._log = log.bind()
 
     def __call__(
@@ -68,15 +75,15 @@ class Front:
     ) -> Iterable[bytes]:
         """Answer one request; the Generation it got is held to the end of its body."""
         started = perf_counter()
-        visit = Visit(_request_id(environ), ANONYMOUS, None)
+        visit = environ[VISIT] = Visit(_request_id(environ), ANONYMOUS, None)
         try:
             status, headers, body = self._response(environ, visit)
         except ServiceError as error:
-            status, headers, body = _refusal(error, visit)
+            status, headers, body = self._refused(error, environ, visit)
         except Exception:
             log.exception("fault", request_id=visit.request_id)
             told = InternalError("The service met a fault; the log has it under this id.")
-            status, headers, body = _refusal(told, visit)
+            status, headers, body = self._refused(told, environ, visit)
         headers += [*_ALWAYS.items(), ("X-Request-Id", visit.request_id)]
         if visit.current is not None:
             headers.append(("X-Generation", str(visit.number)))
@@ -89,13 +96,14 @@ class Front:
         return [body] if len(body) <= _LONGEST_WHOLE else _pieces(body, visit.current)
 
     def _tell(self, environ: Mapping[str, Any], visit: Visit, ended: tuple[str, float]) -> None:
-        status, started = ended
+        status, seconds = int(ended[0][:3]), perf_counter() - ended[1]
+        self._worker.tally.count(environ["REQUEST_METHOD"], (status, seconds), visit.told)
         self._log.info(
             "request",
             request_id=visit.request_id,
             method=environ["REQUEST_METHOD"],
-            status=int(status[:3]),
-            ms=round((perf_counter() - started) * 1000, 2),
+            status=status,
+            ms=round(seconds * 1000, 2),
             generation=visit.number,
             key_id=visit.caller.key_id,
             **{"route": None, "cache": "none", **visit.told},
@@ -105,7 +113,7 @@ class Front:
         _check_address(environ)
         _check_headers(environ)
         try:
-            visit.current = visit.today = self._current.pin()
+            visit.current = visit.today = self._worker.current.pin()
         except NoGenerationError:
             # Health and refresh work without one; a view that needs one refuses by itself.
             visit.current = visit.today = None
@@ -114,8 +122,7 @@ class Front:
         leaving = None if address is None else self._leaving(address, environ, visit)
         if leaving is not None:
             return leaving
-        environ[VISIT] = visit
-        response = _called(self._app_for(visit.current), environ)
+        response = _called(self._worker.app_for(visit.current), environ)
         if address is not None and visit.known is not None:
             self._addresses.learn(address, visit.known)
         return response
@@ -137,6 +144,13 @@ class Front:
         visit.leave(known, "kept")
         length = ("Content-Length", str(len(answer.body)))
         return "200 OK", [*known.shared, *known.own, length], answer.body
+
+    def _refused(self, error: ServiceError, environ: "WSGIEnvironment", visit: Visit) -> Response:
+        body, headers = problem_bytes(error, visit.request_id)
+        visit.told.update(problem=error.slug)
+        self._worker.attempts.refused(environ, visit, error)
+        length = ("Content-Length", str(len(body)))
+        return f"{error.status} {error.title}", [*headers.items(), length], body
 
 
 def _address(environ: Mapping[str, Any], visit: Visit) -> str | None:
@@ -206,13 +220,6 @@ def _check_secrets(address: str) -> None:
 def _request_id(environ: Mapping[str, Any]) -> str:
     given = environ.get("HTTP_X_REQUEST_ID", "")
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-
-
-def _refusal(error: ServiceError, visit: Visit) -> Response:
-    body, headers = problem_bytes(error, visit.request_id)
-    visit.told.update(problem=error.slug)
-    length = ("Content-Length", str(len(body)))
-    return f"{error.status} {error.title}", [*headers.items(), length], body
 
 
 def _pieces(body: bytes, held: Generation | None) -> Iterator[bytes]:  # noqa: ARG001 - held by the frame

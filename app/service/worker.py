@@ -4,6 +4,7 @@ import atexit
 import os
 import secrets
 from threading import Event, Lock, Thread
+from time import monotonic
 
 import pyarrow as pa
 import structlog
@@ -14,6 +15,7 @@ from app.discovery import Plugins
 from app.engine import EngineLimits, Queue, Turns
 from app.errors import NoGenerationError
 from app.generation import (
+    Counts,
     CurrentGeneration,
     Generation,
     KeptGenerations,
@@ -22,8 +24,9 @@ from app.generation import (
     mark_worker,
     open_generation,
 )
-from app.http import Answering, App, Health, Services, build_app
+from app.http import Answering, App, Attempts, Health, Services, build_app
 from app.logs import configure_logs
+from app.metrics import Tally
 from app.refresh import Refresher
 from app.service.front import Front
 from app.settings import Settings, read_settings
@@ -33,6 +36,8 @@ log = structlog.get_logger()
 # Of an older shape there may still be requests under way.
 _KEPT_APPS = 2
 _LOOK_SECONDS = 0.05
+# What a worker has counted since is not told by the others, and is lost when it is killed.
+_COUNTS_SECONDS = 1.0
 _LONGEST_GOODBYE_SECONDS = 2.0
 
 
@@ -50,8 +55,11 @@ class Worker:
         }
         self.store = Store.at(settings.state)
         self.keeper = Keeper(MemoryCache(settings.cache_bytes))
+        self.tally = Tally()
+        self._counts = Counts(self.store, self._mark["id"], self.tally, self._gauges)
         kept = KeptGenerations(self.store, self._opened)
-        self.services = _services(settings, self.store, (self.keeper, kept))
+        self.services = _services(settings, (self.keeper, kept, self._counts))
+        self.attempts = self.services.attempts
         self.current = CurrentGeneration(self.store, self._open, self._take)
         self._limits = EngineLimits(
             settings.engine_threads, settings.engine_memory, self.store.spill
@@ -90,13 +98,18 @@ class Worker:
         stop = Event()
         watcher = Thread(target=self._watch, args=(stop,), daemon=True)
         watcher.start()
+        atexit.register(self._counts.write)
         # No thread may be inside the engine when the interpreter goes.
         atexit.register(watcher.join, _LONGEST_GOODBYE_SECONDS)
         atexit.register(stop.set)
 
     def _watch(self, stop: Event) -> None:
+        written = monotonic()
         while not stop.wait(_LOOK_SECONDS):
             try:
+                if monotonic() - written >= _COUNTS_SECONDS:
+                    self._counts.write()
+                    written = monotonic()
                 prepared = self.current.prepare()
                 if prepared is not None:
                     self._mark["prepared"] = prepared.number
@@ -106,6 +119,14 @@ class Worker:
                 continue
             except Exception:
                 log.exception("generation not prepared")
+
+    def _gauges(self) -> dict[str, int]:
+        queues = {"questions": self._turns.questions, "exports": self._turns.exports}
+        return {
+            "kept_bytes": self.keeper.bytes,
+            **{f"{name}_running": queue.running for name, queue in queues.items()},
+            **{f"{name}_waiting": queue.waiting for name, queue in queues.items()},
+        }
 
     def _tell(self) -> None:
         with self._telling:
@@ -155,7 +176,7 @@ def make_front(settings: Settings, *, watch: bool = False) -> Front:
     # An address costs a tenth of its answer, so it has as much of the room.
     answers = (worker.keeper, Addresses(settings.cache_bytes // 10))
     admission = Admission(open_keyring(settings), settings)
-    return Front(worker.current, admission, answers, worker.app_for)
+    return Front(worker, admission, answers)
 
 
 def front_from_environment() -> Front:
@@ -167,10 +188,11 @@ def front_from_environment() -> Front:
     return make_front(settings, watch=True)
 
 
-def _services(settings: Settings, store: Store, held: tuple[Keeper, KeptGenerations]) -> Services:
-    keeper, kept = held
-    plugins = Plugins(settings.plugins)
+def _services(settings: Settings, held: tuple[Keeper, KeptGenerations, Counts]) -> Services:
+    keeper, kept, counts = held
+    store, plugins = counts.store, Plugins(settings.plugins)
     refresher = Refresher(settings, store, plugins)
     answering = Answering(keeper, Spool(store.spool, settings.spool_bytes), store.key())
     health = Health(plugins, refresher, keeper)
-    return Services(plugins, answering, refresher, health, kept)
+    attempts = Attempts(refresher.audit, settings.trusted_proxies)
+    return Services(plugins, answering, refresher, health, kept, counts, attempts)

@@ -44,7 +44,7 @@ def serve(settings, registry_file, tmp_path):
         worker = Worker(served)
         admission = Admission(Keyring(served.keys_file), served)
         answers = (worker.keeper, Addresses(0))
-        return worker, Client(Front(worker.current, admission, answers, worker.app_for))
+        return worker, Client(Front(worker, admission, answers))
 
     return make
 
