@@ -134,6 +134,7 @@ class Settings:
     port: Annotated[int, _number("8000", 0, 65535)]
     workers: Annotated[int, _number("2", 1, 64)]
     log_level: Annotated[str, _word("info", "debug", "info", "warning", "error")]
+    tracing: Annotated[str, _word("off", "off", "otlp")]
     cache_bytes: Annotated[int, _size("64MiB", "0")]
     engine_threads: Annotated[int, _number("2", 1, 64)]
     engine_memory: Annotated[int, _size("1GiB", "64MiB")]

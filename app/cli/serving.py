@@ -18,10 +18,11 @@ from app.cli.progress import follow, lines_of
 from app.discovery import Plugins
 from app.errors import RegistryError
 from app.generation import Store
-from app.logs import server_logging
+from app.logs import configure_logs, server_logging
 from app.refresh import Refresher, Request
 from app.registry import read_registry
-from app.settings import Settings
+from app.service import tracing_of
+from app.settings import Settings, SettingsError
 
 # More than questions may run and wait: kept answers, health and refreshes find one free.
 _THREADS = 96
@@ -59,6 +60,9 @@ def run_server(settings: Settings) -> None:
     """Serve with worker processes until a signal; accepted requests are finished first."""
     _check_port(settings)
     _check_keys(settings)
+    _check_extras(settings)
+    # The server has a word or two to say before its workers do.
+    configure_logs(settings.log_level)
     os.environ.update(settings.environment())
     # A worker that was forked after DuckDB had been opened could hang or crash.
     multiprocessing.set_start_method("spawn", force=True)
@@ -143,6 +147,14 @@ def _check_keys(settings: Settings) -> None:
         raise click.ClickException(str(error)) from error
     if problem:
         _tell([f"the keys file is broken, nobody has one of its keys: {problem}"])
+
+
+def _check_extras(settings: Settings) -> None:
+    """Say which extra is missing here, for the same reason."""
+    try:
+        tracing_of(settings)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _tell(lines: list[str]) -> None:

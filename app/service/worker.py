@@ -5,6 +5,7 @@ import os
 import secrets
 from threading import Event, Lock, Thread
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import structlog
@@ -28,8 +29,12 @@ from app.http import Answering, App, Attempts, Health, Services, build_app
 from app.logs import configure_logs
 from app.metrics import Tally
 from app.refresh import Refresher
+from app.service.extras import tracing_of
 from app.service.front import Front
 from app.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 log = structlog.get_logger()
 
@@ -95,6 +100,7 @@ class Worker:
         """
         self._mark["watches"] = True
         self._tell()
+        self._counts.write()
         stop = Event()
         watcher = Thread(target=self._watch, args=(stop,), daemon=True)
         watcher.start()
@@ -167,7 +173,7 @@ class Worker:
         self._tell()
 
 
-def make_front(settings: Settings, *, watch: bool = False) -> Front:
+def make_front(settings: Settings, *, watch: bool = False) -> "WSGIApplication":
     """Make the WSGI callable of a worker; ``watch`` has it get ready for what is announced."""
     worker = Worker(settings)
     worker.warm()
@@ -176,10 +182,11 @@ def make_front(settings: Settings, *, watch: bool = False) -> Front:
     # An address costs a tenth of its answer, so it has as much of the room.
     answers = (worker.keeper, Addresses(settings.cache_bytes // 10))
     admission = Admission(open_keyring(settings), settings)
-    return Front(worker, admission, answers)
+    front, traced = Front(worker, admission, answers), tracing_of(settings)
+    return front if traced is None else traced(front)
 
 
-def front_from_environment() -> Front:
+def front_from_environment() -> "WSGIApplication":
     """Make the WSGI callable of a worker by the environment's settings."""
     settings = read_settings(os.environ)
     configure_logs(settings.log_level)

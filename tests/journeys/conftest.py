@@ -1,8 +1,12 @@
 """What the journeys share: services that live longer than one test, rows by hand, log events."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -123,3 +127,27 @@ def items_named(*ids, **changes) -> dict:
         "updated_at": pa.array([STAMP] * len(ids), UTC_TIME),
     }
     return {**columns, **changes}
+
+
+def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """Give the first truth that ``condition`` tells."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        told = condition()
+        if told:
+            return told
+        time.sleep(0.005)
+    raise AssertionError("it did not come about")
+
+
+def builders(settings: Settings) -> list[psutil.Process]:
+    """Give the builder processes of this state directory."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            ours = process.environ().get("ASSAY_STATE") == str(settings.state)
+            if ours and process.cmdline()[1:] == ["-m", "app.refresh"]:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

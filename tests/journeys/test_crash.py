@@ -23,7 +23,7 @@ import pytest
 from app.generation import Store
 from app.refresh import Jobs
 from tests.conftest import FIRST_DAY, ROOT, forecast_columns, free_port
-from tests.journeys.conftest import forecast_rows
+from tests.journeys.conftest import builders, forecast_rows, until
 
 REFRESH = "/api/v1/data/refresh"
 SERIES = "/api/v1/items/A/timeseries?start=2026-01-01&end=2026-01-10"
@@ -57,30 +57,6 @@ def settings(settings, tmp_path):
 def get(url, **headers):
     with urlopen(Request(url, headers=headers), timeout=30) as answer:
         return json.load(answer)
-
-
-def until(condition, seconds=20.0):
-    """Give the first truth that ``condition`` tells."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        told = condition()
-        if told:
-            return told
-        time.sleep(0.005)
-    raise AssertionError("it did not come about")
-
-
-def builders(settings):
-    """Give the builder processes of this state directory."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            ours = process.environ().get("ASSAY_STATE") == str(settings.state)
-            if ours and process.cmdline()[1:] == ["-m", "app.refresh"]:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def kill(process):
