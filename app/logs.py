@@ -142,9 +142,14 @@ def line_of(event: EventDict) -> str:
     with suppress(TypeError):
         line = orjson.dumps(fields)
         if line.isascii() and b"\x7f" not in line:
-            return hidden(line.decode())
+            return _hidden_in(line.decode())
     # Escaped down to ASCII, so that no line or terminal control is left.
-    return hidden(json.dumps(fields, ensure_ascii=True, separators=(",", ":")))
+    return _hidden_in(json.dumps(fields, ensure_ascii=True, separators=(",", ":")))
+
+
+def _hidden_in(line: str) -> str:
+    # What stands for a key is escaped too: a stream that takes ASCII only would lose the line.
+    return _CREDENTIAL.sub(r"\1\\u2026", line)
 
 
 def _render(_: WrappedLogger, __: str, event: EventDict) -> str:

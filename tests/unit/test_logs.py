@@ -11,6 +11,7 @@ import pytest
 import structlog
 from granian.log import LogLevels, configure_logging
 
+from app.access import new_key
 from app.logs import configure_logs, server_logging
 
 log = structlog.get_logger()
@@ -120,6 +121,18 @@ class Silent:
 def test_a_field_becomes_json_of_at_most_two_kilobytes(stream, value, expected):
     log.info("event", field=value)
     assert lines(stream)[0]["field"] == expected
+
+
+@pytest.mark.parametrize("text", ["{}", "é{}", "{}\n"])
+def test_a_key_is_left_out_and_what_stands_for_it_is_ascii_too(text):
+    key, _ = new_key("canary", "read")
+    raw = io.BytesIO()
+    configure_logs("info", io.TextIOWrapper(raw, encoding="ascii"))
+    log.info("event", short=text.format(key), long=text.format(key) + "x" * 300, **{key: 1})
+    written = raw.getvalue().decode("ascii")
+    told = json.loads(written)
+    assert key[-6:] not in written
+    assert told["short"] == text.format(f"assay_{key.split('_')[1]}_…")
 
 
 def test_a_large_list_becomes_a_text_that_is_cut(stream):
