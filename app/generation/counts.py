@@ -21,6 +21,8 @@ from app.generation.store import Store
 from app.generation.workers import born
 from app.metrics import Tally
 
+_ASIDE = ".aside"
+
 Gauges = Mapping[str, int]
 
 
@@ -119,11 +121,12 @@ def _keep_dead(store: Store, dead: list[_Counts], total: Tally) -> None:
     with suppress(OSError):
         _write(store.workers / "dead.tally", {"of": names, "tally": total.as_fact()})
         for each in dead:
-            each.path.unlink(missing_ok=True)
+            for path in (each.path, each.path.with_suffix(_ASIDE)):
+                path.unlink(missing_ok=True)
 
 
 def _write(path: Path, fact: Mapping[str, object]) -> None:
-    aside = path.with_suffix(".aside")
+    aside = path.with_suffix(_ASIDE)
     aside.write_bytes(orjson.dumps({**fact, "version": __version__}))
     aside.rename(path)
 

@@ -1,7 +1,9 @@
 """Builds the Flask app of one shape: routes and documents for what its datasets offer."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import structlog
@@ -49,6 +51,7 @@ _CONFIG = {
     "OPENAPI_VERSION": "3.1.1",
     "PROPAGATE_EXCEPTIONS": False,
 }
+_PLACE = re.compile("<(?:[a-z]+:)?([^<>]*)>")
 _ABOUT = (
     "Gold tables as a documented API, every answer stamped with its lineage. Everything is "
     "precomputed: nothing here infers, trains or forecasts."
@@ -175,10 +178,16 @@ def _spec_kwargs(datasets: Mapping[str, Dataset]) -> dict[str, Any]:
     return {"marshmallow_plugin": plugin, "info": info, "tags": tags}
 
 
+@cache
+def _route(rule: str) -> str:
+    """Write a route as the document does: ``<text:id>`` is ``{id}`` there."""
+    return _PLACE.sub(r"{\1}", rule)
+
+
 def _tell_route(owners: Mapping[str, str]) -> None:
     rule, told = request.url_rule, visit_of(request).told
     if rule is not None:
-        told["route"] = rule.rule
+        told["route"] = _route(rule.rule)
         if rule.endpoint in owners:
             told["dataset"] = owners[rule.endpoint]
 

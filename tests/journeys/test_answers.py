@@ -132,7 +132,7 @@ def test_a_request_is_one_line_that_tells_what_was_answered(dashboard, events):
         "log_level": "info",
         "request_id": "abc-1",
         "method": "GET",
-        "route": "/api/v1/items/<text:id>/timeseries",
+        "route": "/api/v1/items/{id}/timeseries",
         "status": 200,
         "dataset": "forecasts",
         "dataset_id": "run-1",

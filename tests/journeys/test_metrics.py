@@ -220,7 +220,7 @@ def test_a_dataset_behind_a_scope_is_told_to_those_only_who_may_read_it(
     stock = key_headers(settings, "stock")
     for headers in ({}, stock, admin):
         client.get("/api/v1/inventory/A", headers=headers)
-    own = {"route": "/api/v1/inventory/<text:id>", "dataset": "inventory"}
+    own = {"route": "/api/v1/inventory/{id}", "dataset": "inventory"}
     for headers in (stock, admin):
         found = figures(client, headers=headers)
         assert asked(found, **own, status="200") == 2
