@@ -7,6 +7,7 @@ from app.generation.kept import KeptGenerations
 from app.generation.manifest import Manifest, manifest_name
 from app.generation.retention import Retention, collect
 from app.generation.store import Store, state_refusal, write_whole
+from app.generation.timing import Timing
 from app.generation.workers import WorkerMark, mark_worker, worker_marks
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Manifest",
     "Retention",
     "Store",
+    "Timing",
     "WorkerMark",
     "collect",
     "commit",

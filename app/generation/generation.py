@@ -9,11 +9,23 @@ from datetime import UTC, datetime
 from math import inf
 
 from app.dataset import Dataset
-from app.engine import DuckEngine, EngineLimits, KeyIndex, Turns, open_index
+from app.engine import DuckEngine, EngineLimits, Index, Turns, open_index
 from app.formats import Batches
 from app.generation.manifest import Fact, Manifest
 from app.generation.store import Store
-from app.query import Query, Rows, Stamp, compile_export, compile_query, compile_summary, key_read
+from app.generation.timing import Timing
+from app.query import (
+    KEYS,
+    Query,
+    Rows,
+    Stamp,
+    Statement,
+    compile_export,
+    compile_query,
+    compile_summary,
+    orders_of,
+    stretch,
+)
 from app.registry import Registry, registry_from_document
 from app.table import Table
 
@@ -37,21 +49,36 @@ class Generation:
     degraded: Mapping[str, Fact]
     shape: str
     engine: DuckEngine
-    indexes: Mapping[str, KeyIndex]
+    indexes: Mapping[str, Mapping[str, Index]]
     turns: Turns
 
-    def run(self, query: Query) -> Rows:
-        """Run a Query on this Generation's Tables, by a key index where it answers the same."""
-        index = self.indexes.get(query.dataset.name)
-        asked = None if index is None else key_read(query)
-        rows = None if index is None or asked is None else index.read(asked)
-        return self.engine.run(compile_query(query)) if rows is None else rows
+    def run(self, query: Query, timing: Timing | None = None) -> Rows:
+        """Run a Query on this Generation's Tables, by an index where one answers the same."""
+        timing = timing or Timing()
+        orders = orders_of(query.dataset)
+        for name, index in self.indexes[query.dataset.name].items():
+            with timing.of("plan"):
+                asked = stretch(query, orders[name])
+            with timing.of("engine"):
+                rows = None if asked is None else index.read(asked)
+            if rows is not None:
+                timing.read(name)
+                return rows
+        with timing.of("plan"):
+            statement = compile_query(query)
+        return self._run(statement, timing)
 
-    def stamp(self, query: Query) -> Stamp:
+    def stamp(self, query: Query, timing: Timing | None = None) -> Stamp:
         """Give the lineage of all rows that fit a Query: figures bring none of their own."""
         if not query.where:
             return Stamp.of_versions(self.tables[query.dataset.name].versions)
-        return self.engine.run(compile_summary(Query(query.dataset, where=query.where))).stamp
+        summary = compile_summary(Query(query.dataset, where=query.where))
+        return self._run(summary, timing or Timing()).stamp
+
+    def _run(self, statement: Statement, timing: Timing) -> Rows:
+        timing.read(statement.table)
+        with timing.of("engine"):
+            return self.engine.run(statement)
 
     @contextmanager
     def export(self, query: Query) -> Iterator[tuple[Batches, Stamp]]:
@@ -102,16 +129,15 @@ def open_generation(store: Store, name: str, limits: EngineLimits, turns: Turns)
         degraded=manifest.degraded,
         shape=_shape(manifest),
         engine=DuckEngine(files, limits, turns.questions),
-        indexes=dict(_indexes(store, manifest)),
+        indexes={name: _indexes(store, table) for name, table in manifest.tables.items()},
         turns=turns,
     )
 
 
-def _indexes(store: Store, manifest: Manifest) -> Iterator[tuple[str, KeyIndex]]:
-    for name, table in manifest.tables.items():
-        index = open_index(store.index_file(table.hash), table)
-        if index is not None:
-            yield name, index
+def _indexes(store: Store, table: Table) -> dict[str, Index]:
+    names = [*([KEYS] if table.index_bytes else []), *table.orders]
+    opened = {name: open_index(store.index_file(table.hash, name), table) for name in names}
+    return {name: index for name, index in opened.items() if index is not None}
 
 
 def completed_datasets(registry: Registry, tables: Mapping[str, Table]) -> dict[str, Dataset]:
@@ -128,5 +154,7 @@ def _shape(manifest: Manifest) -> str:
         name: [(each.name, each.type, each.physical, each.nan) for each in table.columns]
         for name, table in manifest.tables.items()
     }
-    text = json.dumps([manifest.document, columns], sort_keys=True, default=str)
+    # What a Table has not may be left out in one Generation and made in the next.
+    prepared = {name: [*table.orders, *table.rollups] for name, table in manifest.tables.items()}
+    text = json.dumps([manifest.document, columns, prepared], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
