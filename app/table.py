@@ -50,8 +50,8 @@ class Table:
     ``versions`` holds, for each dataset_id and model_version, its rows and its spans of
     ``generated_at`` and of the dataset's time. ``files`` holds what it was loaded from,
     ``findings`` the warnings of its check. ``index_bytes`` is the size of its key index, 0
-    where it has none. ``orders`` holds the bytes of the index of each further order, and
-    ``rollups`` the rows of each rollup.
+    where it has none. ``orders`` holds the bytes of the index of each further order.
+    ``rollups`` are Tables within this one: rows, columns and an index are all that is known.
     """
 
     hash: str
@@ -63,12 +63,13 @@ class Table:
     findings: tuple[Fact, ...] = ()
     index_bytes: int = 0
     orders: Mapping[str, int] = field(default_factory=dict)
-    rollups: Mapping[str, int] = field(default_factory=dict)
+    rollups: Mapping[str, "Table"] = field(default_factory=dict)
 
     @property
     def all_bytes(self) -> int:
         """Give the bytes of all its files."""
-        return self.bytes + self.index_bytes + sum(self.orders.values())
+        rollups = sum(rollup.all_bytes for rollup in self.rollups.values())
+        return self.bytes + self.index_bytes + sum(self.orders.values()) + rollups
 
     @property
     def model_versions(self) -> list[str]:
@@ -108,7 +109,7 @@ class Table:
                 {name: dataset.prepare.orders[name] for name in self.orders},
                 {
                     name: dataset.prepare.rollups[name]
-                    for name in sorted(self.rollups, key=self.rollups.__getitem__)
+                    for name in sorted(self.rollups, key=lambda name: self.rollups[name].rows)
                 },
             ),
         )
@@ -124,7 +125,8 @@ class Table:
         columns = tuple(TableColumn(**each) for each in given.pop("columns"))
         for name in ("versions", "files", "findings"):
             given[name] = tuple(given[name])
-        return cls(columns=columns, **given)
+        rollups = {name: cls.from_fact(each) for name, each in given.pop("rollups", {}).items()}
+        return cls(columns=columns, rollups=rollups, **given)
 
 
 NO_TABLE = Table("", 0, 0, ())

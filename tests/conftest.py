@@ -230,9 +230,9 @@ class Bench:
         table = load_table(loading, self.folder, self.limits, index_bytes)
         return table.completed(loading.dataset), table
 
-    def index(self, table: Table, order: str = KEYS) -> Index | None:
-        """The index of an order of a Table, if it has one that is whole."""
-        return open_index(self.folder / f"{table.hash}{index_suffix(order)}", table)
+    def index(self, table: Table, order: str = KEYS, rollup: Table | None = None) -> Index | None:
+        """The index of an order of a Table, or of a rollup in it, if it has one that is whole."""
+        return open_index(self.folder / f"{table.hash}{index_suffix(order)}", rollup or table)
 
     def engine(self, *loaded: tuple[Dataset, Table], queue: Queue | None = None) -> DuckEngine:
         """An engine on these Tables, in its shut box."""

@@ -37,7 +37,8 @@ def load_table(loading: Loading, tables: Path, limits: EngineLimits, index_bytes
     # Two datasets may be one table, and are loaded side by side.
     unfinished = tables / f"{loading.hash}.{loading.dataset.name}.unfinished"
     indexing = Indexing(tables, unfinished.name, index_bytes)
-    indexes = {name: indexing.path(name) for name in (KEYS, *loading.dataset.prepare.orders)}
+    prepare = loading.dataset.prepare
+    indexes = {name: indexing.path(name) for name in (KEYS, *prepare.orders, *prepare.rollups)}
     aside = (unfinished, *indexes.values(), unfinished.with_suffix(".unfinished.wal"))
     try:
         _remove(aside)
@@ -84,7 +85,7 @@ def _prepared(
     completed = replace(loading.dataset, columns=table.completed(loading.dataset).columns)
     told = [Finding("prepare", message, column or None) for column, message in unfit(completed)]
     _refuse(loading.dataset, told)
-    prepared = Preparer(connection, completed, table.columns, table.rows).prepare(indexing)
+    prepared = Preparer(connection, completed, table, indexing).prepare()
     return replace(
         table,
         index_bytes=prepared.indexes.pop(KEYS, 0),

@@ -1,7 +1,6 @@
 """Makes ready what a dataset asks for: rollups in the Table file, and further orders beside it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
@@ -16,11 +15,11 @@ from app.query import (
     Order,
     catalog_of,
     compile_rollup,
-    groups_of,
     orders_of,
+    rolled_up,
     sets_of,
 )
-from app.table import Finding, TableColumn
+from app.table import Finding, Table, TableColumn
 
 # What the sets of a rollup may take: one bit for each different value, in each group.
 _MOST_SET_BYTES = 64 << 20
@@ -43,10 +42,10 @@ class Indexing:
 
 @dataclass(slots=True)
 class Prepared:
-    """What was made: the bytes of each index, the rows of each rollup, and what was left out."""
+    """What was made: the bytes of each index, each rollup, and what was left out."""
 
     indexes: dict[str, int] = field(default_factory=dict)
-    rollups: dict[str, int] = field(default_factory=dict)
+    rollups: dict[str, Table] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -61,14 +60,14 @@ class Preparer:
 
     connection: duckdb.DuckDBPyConnection
     dataset: Dataset
-    columns: Sequence[TableColumn]
-    rows: int
+    table: Table
+    indexing: Indexing
 
-    def prepare(self, indexing: Indexing) -> Prepared:
+    def prepare(self) -> Prepared:
         """Make all that is asked for; what cannot be made is left out, and told."""
         prepared = Prepared()
         for name, order in orders_of(self.dataset).items():
-            size = self._indexed(order, indexing.path(name), indexing.most_bytes)
+            size = self._indexed(name, order, self.table)
             if size:
                 prepared.indexes[name] = size
             elif name != KEYS:
@@ -83,22 +82,26 @@ class Preparer:
                 prepared.findings.append(_left_out(name, str(error)))
         return prepared
 
-    def _indexed(self, order: Order, path: Path, most_bytes: int) -> int:
-        """Write the index of an order, if the Table may have it; give its bytes."""
-        if not most_bytes or not can_index(self.columns, order):
+    def _indexed(self, name: str, order: Order, rows: Table) -> int:
+        """Write the index of an order of some rows, if they may have it; give its bytes."""
+        most_bytes = self.indexing.most_bytes
+        if not most_bytes or not can_index(rows.columns, order):
             return 0
-        ordered = self.connection.sql(index_sql(self._table(TABLE), self.columns, order))
-        return write_index(ordered, few_valued(self.columns, self.rows), path, most_bytes)
+        source = self._in_file(TABLE if rows is self.table else name)
+        ordered = self.connection.sql(index_sql(source, rows.columns, order))
+        few = few_valued(rows.columns, rows.rows)
+        return write_index(ordered, few, self.indexing.path(name), most_bytes)
 
-    def _rolled_up(self, name: str) -> int:
-        """Write a rollup into the Table file; give its rows.
+    def _rolled_up(self, name: str) -> Table:
+        """Write a rollup into the Table file, and its index beside it; give it as a Table.
 
         Raises:
             OverflowError: it would be too large to be of use.
         """
-        groups = self._count(", ".join(map(quoted_name, groups_of(self.dataset, name))))
-        if groups > self.rows // _ROWS_A_GROUP:
-            raise OverflowError(f"it would have {groups:,} groups of {self.rows:,} rows")
+        rollup = rolled_up(self.dataset, name)
+        groups = self._count(", ".join(map(quoted_name, rollup.groups)))
+        if groups > self.table.rows // _ROWS_A_GROUP:
+            raise OverflowError(f"it would have {groups:,} groups of {self.table.rows:,} rows")
         columns = sets_of(self.dataset, name)
         counts = [self._number(place, column) for place, column in enumerate(columns)]
         size = groups * sum(counts) // 8
@@ -106,13 +109,16 @@ class Preparer:
             told = f"its sets of values would take {size >> 20} MiB, more than"
             raise OverflowError(f"{told} {_MOST_SET_BYTES >> 20}")
         sql = compile_rollup(self.dataset, name, list(zip(columns, counts, strict=True)))
-        self.connection.execute(f"CREATE TABLE {self._table(name)} AS {sql}")
-        return groups
+        self.connection.execute(f"CREATE TABLE {self._in_file(name)} AS {sql}")
+        found = self.connection.execute(f"FROM {self._in_file(name)} LIMIT 0").description
+        made = Table("", groups, 0, tuple(TableColumn(n, "", str(kind)) for n, kind, *_ in found))
+        order = tuple((group, False) for group in rollup.groups)
+        return replace(made, index_bytes=self._indexed(name, order, made))
 
     def _number(self, place: int, column: str) -> int:
         """Number the different values of a column; give how many there are."""
-        value = f"SELECT DISTINCT {quoted_name(column)} AS value FROM {self._table(TABLE)}"
-        has_nan = any(each.nan for each in self.columns if each.name == column)
+        value = f"SELECT DISTINCT {quoted_name(column)} AS value FROM {self._in_file(TABLE)}"
+        has_nan = any(each.nan for each in self.table.columns if each.name == column)
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {NUMBERS}_{place} AS"
             " SELECT value, CAST(row_number() OVER () - 1 AS INTEGER) AS number"
@@ -121,13 +127,13 @@ class Preparer:
         return self._rows_of(f"temp.main.{NUMBERS}_{place}")
 
     def _count(self, columns: str) -> int:
-        return self._rows_of(f"(SELECT DISTINCT {columns} FROM {self._table(TABLE)})")
+        return self._rows_of(f"(SELECT DISTINCT {columns} FROM {self._in_file(TABLE)})")
 
     def _rows_of(self, source: str) -> int:
         (rows,) = self.connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0]
         return int(rows)
 
-    def _table(self, name: str) -> str:
+    def _in_file(self, name: str) -> str:
         return f"{quoted_name(catalog_of(self.dataset.name))}.main.{quoted_name(name)}"
 
 

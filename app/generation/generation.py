@@ -20,9 +20,11 @@ from app.query import (
     Rows,
     Stamp,
     Statement,
+    Stretch,
     compile_export,
     compile_query,
     compile_summary,
+    merge,
     orders_of,
     stretch,
 )
@@ -55,18 +57,34 @@ class Generation:
     def run(self, query: Query, timing: Timing | None = None) -> Rows:
         """Run a Query on this Generation's Tables, by an index where one answers the same."""
         timing = timing or Timing()
-        orders = orders_of(query.dataset)
-        for name, index in self.indexes[query.dataset.name].items():
-            with timing.of("plan"):
-                asked = stretch(query, orders[name])
-            with timing.of("engine"):
-                rows = None if asked is None else index.read(asked)
-            if rows is not None:
-                timing.read(name)
-                return rows
+        rows = self._merged(query, timing) if query.measures else self._stretch(query, timing)
+        if rows is not None:
+            return rows
         with timing.of("plan"):
             statement = compile_query(query)
         return self._run(statement, timing)
+
+    def _stretch(self, query: Query, timing: Timing) -> Rows | None:
+        """Read rows that stand together in one of the orders."""
+        indexes = self.indexes[query.dataset.name]
+        for name, order in orders_of(query.dataset).items():
+            with timing.of("plan"):
+                asked = stretch(query, order) if name in indexes else None
+            rows = None if asked is None else _read(indexes, name, asked, timing)
+            if rows is not None:
+                return rows
+        return None
+
+    def _merged(self, query: Query, timing: Timing) -> Rows | None:
+        """Make figures of rows that stand together in a rollup; they bring their lineage."""
+        with timing.of("plan"):
+            asked = merge(query)
+        indexes = self.indexes[query.dataset.name]
+        if asked is None or asked.rollup.table not in indexes:
+            return None
+        rows = _read(indexes, asked.rollup.table, asked.stretch, timing)
+        with timing.of("engine"):
+            return None if rows is None else asked.figures(rows)
 
     def stamp(self, query: Query, timing: Timing | None = None) -> Stamp:
         """Give the lineage of all rows that fit a Query: figures bring none of their own."""
@@ -134,9 +152,21 @@ def open_generation(store: Store, name: str, limits: EngineLimits, turns: Turns)
     )
 
 
+def _read(indexes: Mapping[str, Index], name: str, asked: Stretch, timing: Timing) -> Rows | None:
+    with timing.of("engine"):
+        rows = indexes[name].read(asked)
+    if rows is not None:
+        timing.read(name)
+    return rows
+
+
 def _indexes(store: Store, table: Table) -> dict[str, Index]:
-    names = [*([KEYS] if table.index_bytes else []), *table.orders]
-    opened = {name: open_index(store.index_file(table.hash, name), table) for name in names}
+    held = {**dict.fromkeys((KEYS, *table.orders), table), **table.rollups}
+    opened = {
+        name: open_index(store.index_file(table.hash, name), of)
+        for name, of in held.items()
+        if of.index_bytes or name in table.orders
+    }
     return {name: index for name, index in opened.items() if index is not None}
 
 

@@ -7,8 +7,9 @@ from app.query.compile import Statement, compile_export, compile_query, compile_
 from app.query.cursor import Cursor
 from app.query.filters import MOST_FILTERS, MOST_VALUES, Filters, canonical_filters, read_cell
 from app.query.measures import FUNCTIONS, functions_of, is_scalar, result_of
+from app.query.merging import Merge, merge
 from app.query.query import WINDOWS, AnyOf, Measure, Query, Where, Window, read_order
-from app.query.rollups import NUMBERS, compile_rollup, groups_of, read_measure, sets_of, unfit
+from app.query.rollups import NUMBERS, compile_rollup, read_measure, rolled_up, sets_of, unfit
 from app.query.rows import NO_STAMP, JsonText, NanoTime, Rows, Stamp, WideInteger
 from app.query.stretch import KEYS, Order, Stretch, orders_of, stretch
 from app.query.thinning import thin
@@ -35,6 +36,7 @@ __all__ = [
     "Filters",
     "JsonText",
     "Measure",
+    "Merge",
     "NanoTime",
     "Order",
     "Query",
@@ -54,15 +56,16 @@ __all__ = [
     "compile_rollup",
     "compile_summary",
     "functions_of",
-    "groups_of",
     "has_lost",
     "is_scalar",
+    "merge",
     "orders_of",
     "read_cell",
     "read_measure",
     "read_order",
     "read_value",
     "result_of",
+    "rolled_up",
     "sets_of",
     "stretch",
     "thin",

@@ -61,21 +61,24 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class RolledUp:
-    """A rollup that answers a Query: its table, and how each part is called there."""
+    """A rollup as it is asked: its table, its groups in their order, and how each part is called.
+
+    The groups are told apart by the columns of ``by`` and by dataset_id and model version.
+    """
 
     table: str
+    groups: tuple[str, ...]
     parts: Mapping[Part, str]
-    known: frozenset[str]
 
     def has(self, measure: Measure, columns: Sequence[Column]) -> bool:
         """Tell whether a measure can be made of what is here."""
-        return self._of_groups(measure, columns) or all(
+        return self.of_groups(measure, columns) or all(
             part in self.parts for part in parts_of(measure.function, stored_names(columns))
         )
 
     def figure(self, measure: Measure, columns: Sequence[Column]) -> tuple[Column, Expression]:
         """Give what a measure is answered as, and its expression, as ``figure`` does of rows."""
-        if self._of_groups(measure, columns):
+        if self.of_groups(measure, columns):
             return figure(measure, columns)
         needed = parts_of(measure.function, stored_names(columns))
         merged = [
@@ -87,8 +90,13 @@ class RolledUp:
         ]
         return finished(measure, columns, MERGINGS[measure.function].finish(*merged))
 
-    def _of_groups(self, measure: Measure, columns: Sequence[Column]) -> bool:
-        return measure.function in _OF_GROUPS and self.known.issuperset(stored_names(columns))
+    def of_groups(self, measure: Measure, columns: Sequence[Column]) -> bool:
+        """Tell whether the groups alone tell a measure."""
+        return measure.function in _OF_GROUPS and self.knows(columns)
+
+    def knows(self, columns: Sequence[Column]) -> bool:
+        """Tell whether a group has one value in each of these columns."""
+        return set(self.groups).issuperset(stored_names(columns))
 
 
 def read_measure(text: str) -> Measure:
@@ -107,10 +115,8 @@ def rollup_for(query: Query, *, windowed: bool) -> RolledUp | None:
         (measure, [query.column(name) for name in measure.columns]) for measure in query.measures
     ]
     for name in query.dataset.prepare.rollups:
-        rollup = _rolled_up(query.dataset, name)
-        if rollup.known.issuperset(stored_names(columns)) and all(
-            rollup.has(*each) for each in asked
-        ):
+        rollup = rolled_up(query.dataset, name)
+        if rollup.knows(columns) and all(rollup.has(*each) for each in asked):
             return rollup
     return None
 
@@ -120,12 +126,12 @@ def compile_rollup(dataset: Dataset, name: str, sets: Sequence[tuple[str, int]])
 
     The values are numbered from 0 in the tables ``numbers_0`` and so on, as ``value, number``.
     """
-    rollup = _rolled_up(dataset, name)
-    groups = [stored(column) for column in dataset.columns if column.name in rollup.known]
+    rollup = rolled_up(dataset, name)
+    groups = [stored(_column(dataset, name)) for name in rollup.groups]
     newest = [
         exp.alias_(call("max", stored(column)), column.name, quoted=True)
         for column in dataset.columns
-        if column.name == dataset.lineage.generated_at and column.name not in rollup.known
+        if column.name == dataset.lineage.generated_at and column.name not in rollup.groups
     ]
     places = {column: (place, count) for place, (column, count) in enumerate(sets)}
     parts = [
@@ -143,12 +149,7 @@ def compile_rollup(dataset: Dataset, name: str, sets: Sequence[tuple[str, int]])
 
 def sets_of(dataset: Dataset, name: str) -> tuple[str, ...]:
     """Name the columns whose values a rollup holds as sets."""
-    return tuple(part.columns[0] for part in _rolled_up(dataset, name).parts if part.kind == SET)
-
-
-def groups_of(dataset: Dataset, name: str) -> frozenset[str]:
-    """Name the columns that tell the groups of a rollup apart."""
-    return _rolled_up(dataset, name).known
+    return tuple(part.columns[0] for part in rolled_up(dataset, name).parts if part.kind == SET)
 
 
 def unfit(dataset: Dataset) -> Iterator[tuple[str, str]]:
@@ -168,16 +169,17 @@ def unfit(dataset: Dataset) -> Iterator[tuple[str, str]]:
 
 
 @lru_cache(maxsize=512)
-def _rolled_up(dataset: Dataset, name: str) -> RolledUp:
+def rolled_up(dataset: Dataset, name: str) -> RolledUp:
+    """Give a rollup of a dataset, by the names of its Table."""
     rollup = dataset.prepare.rollups[name]
     measures = [read_measure(text) for text in rollup.measures]
     wanted = [part for each in measures for part in parts_of(each.function, each.columns)]
     lineage = (dataset.lineage.dataset_id, dataset.lineage.model_version)
-    named = {dataset.stored_name(part) for part in lineage if isinstance(part, str)}
+    named = [dataset.stored_name(part) for part in lineage if isinstance(part, str)]
     taken = {dataset.stored_name(column.name).casefold() for column in dataset.columns}
     free = (alias for n in range(len(taken) + len(wanted)) if (alias := f"part_{n}") not in taken)
     parts = dict(zip(dict.fromkeys(wanted), free, strict=False))
-    return RolledUp(name, parts, frozenset({*rollup.by, *named}))
+    return RolledUp(name, tuple(dict.fromkeys((*rollup.by, *named))), parts)
 
 
 def parts_of(function: str, columns: Sequence[str]) -> tuple[Part, ...]:

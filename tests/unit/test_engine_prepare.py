@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import inf, isclose, nan
 
+import orjson
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -20,11 +21,13 @@ from app.query import (
     Where,
     compile_query,
     compile_summary,
+    merge,
     orders_of,
     stretch,
 )
 from app.query.rollups import MERGINGS
 from app.registry.checks import MERGED
+from app.table import Table
 
 LARGE = 1 << 20
 DAYS = [date(2026, 1, 1) + timedelta(days) for days in range(40)]
@@ -81,7 +84,11 @@ def both(bench_at, tmp_path_factory):
 def test_what_is_prepared_is_known_of_the_table(both):
     _, ((dataset, table), (_, plain)), _ = both
     assert table.orders.keys() == PREPARE.orders.keys()
-    assert table.rollups == {"rollup_0": 80 // 2, "rollup_1": 8}
+    assert {name: each.rows for name, each in table.rollups.items()} == {
+        "rollup_0": 40,
+        "rollup_1": 8,
+    }
+    assert Table.from_fact(orjson.loads(orjson.dumps(table.as_fact()))).rollups == table.rollups
     # The smallest rollup that tells is taken.
     assert list(dataset.prepare.rollups) == ["rollup_1", "rollup_0"]
     assert table.hash != plain.hash
@@ -150,6 +157,31 @@ def alike(cell, other):
         # A sum of floats may differ in its last digit, as it may from one run to the next.
         return isclose(cell, other, rel_tol=1e-12)
     return type(cell) is type(other) and cell == other
+
+
+@settings(max_examples=400, deadline=None)
+@given(figures())
+def test_figures_of_rows_of_a_rollup_are_those_of_the_engine(both, question):
+    bench, ((prepared, table), (plain, _)), engine = both
+    question = {**question, "group_by": (), "window": None, "sort": (), "limit": None}
+    asked = merge(Query(prepared, **question))
+    if asked is None:
+        return
+    index = bench.index(table, asked.rollup.table, table.rollups[asked.rollup.table])
+    told = asked.figures(index.read(asked.stretch))
+    expected = engine.run(compile_query(Query(plain, **question)))
+    assert told.columns == expected.columns
+    assert all(map(alike, told.cells[0], expected.cells[0])), (told.cells, expected.cells)
+    stamp = engine.run(compile_summary(Query(plain, where=question["where"]))).stamp
+    assert told.stamp == stamp
+
+
+def test_a_period_is_made_of_the_rows_of_a_rollup(both):
+    _, ((prepared, _), _), _ = both
+    where = [Where("day", "gte", DAYS[3]), Where("day", "lte", DAYS[9])]
+    measures = [Measure(text, *split(text)) for text in ("count", "count_distinct:item")]
+    asked = merge(Query(prepared, where=where, measures=measures))
+    assert (asked.rollup.table, len(asked.stretch.bounds)) == ("rollup_0", 2)
 
 
 @settings(max_examples=100, deadline=None)
