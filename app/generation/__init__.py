@@ -2,9 +2,10 @@
 
 from app.generation.commit import commit
 from app.generation.current import CurrentGeneration
-from app.generation.generation import Generation, completed_datasets, open_generation
+from app.generation.generation import Generation
 from app.generation.kept import KeptGenerations
 from app.generation.manifest import Manifest, manifest_name
+from app.generation.opening import Opener, completed_datasets
 from app.generation.retention import Retention, collect
 from app.generation.store import Store, state_refusal, write_whole
 from app.generation.timing import Timing
@@ -15,6 +16,7 @@ __all__ = [
     "Generation",
     "KeptGenerations",
     "Manifest",
+    "Opener",
     "Retention",
     "Store",
     "Timing",
@@ -24,7 +26,6 @@ __all__ = [
     "completed_datasets",
     "manifest_name",
     "mark_worker",
-    "open_generation",
     "state_refusal",
     "worker_marks",
     "write_whole",

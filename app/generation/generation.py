@@ -1,7 +1,5 @@
 """The Generation: a numbered Registry with its Tables, open for questions. It never changes."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,13 +7,11 @@ from datetime import UTC, datetime
 from math import inf
 
 from app.dataset import Dataset
-from app.engine import DuckEngine, EngineLimits, Index, Turns, open_index
+from app.engine import DuckEngine, Index, Turns
 from app.formats import Batches
-from app.generation.manifest import Fact, Manifest
-from app.generation.store import Store
+from app.generation.manifest import Fact
 from app.generation.timing import Timing
 from app.query import (
-    KEYS,
     Query,
     Rows,
     Stamp,
@@ -28,7 +24,7 @@ from app.query import (
     orders_of,
     stretch,
 )
-from app.registry import Registry, registry_from_document
+from app.registry import Registry
 from app.table import Table
 
 
@@ -125,66 +121,9 @@ class Generation:
         return self.datasets[dataset].freshness.status(newest, datetime.now(UTC))
 
 
-def open_generation(store: Store, name: str, limits: EngineLimits, turns: Turns) -> Generation:
-    """Open the Generation of that manifest: every Table at once, so that unlinking is safe.
-
-    Raises:
-        FileNotFoundError: it has been collected.
-    """
-    manifest = store.manifest(name)
-    registry = registry_from_document(manifest.document, manifest.folder)
-    files = {name: store.table_file(table.hash) for name, table in manifest.tables.items()}
-    for path in files.values():
-        path.stat()
-    return Generation(
-        name=name,
-        number=manifest.number,
-        committed_at=manifest.committed_at,
-        registry=registry,
-        tables=manifest.tables,
-        datasets=completed_datasets(registry, manifest.tables),
-        findings=manifest.findings,
-        degraded=manifest.degraded,
-        shape=_shape(manifest),
-        engine=DuckEngine(files, limits, turns.questions),
-        indexes={name: _indexes(store, table) for name, table in manifest.tables.items()},
-        turns=turns,
-    )
-
-
 def _read(indexes: Mapping[str, Index], name: str, asked: Stretch, timing: Timing) -> Rows | None:
     with timing.of("engine"):
         rows = indexes[name].read(asked)
     if rows is not None:
         timing.read(name)
     return rows
-
-
-def _indexes(store: Store, table: Table) -> dict[str, Index]:
-    held = {**dict.fromkeys((KEYS, *table.orders), table), **table.rollups}
-    opened = {
-        name: open_index(store.index_file(table.hash, name), of)
-        for name, of in held.items()
-        if of.index_bytes or name in table.orders
-    }
-    return {name: index for name, index in opened.items() if index is not None}
-
-
-def completed_datasets(registry: Registry, tables: Mapping[str, Table]) -> dict[str, Dataset]:
-    """Give each dataset that has a Table, with every column that is served."""
-    return {
-        name: tables[name].completed(dataset)
-        for name, dataset in registry.served.items()
-        if name in tables
-    }
-
-
-def _shape(manifest: Manifest) -> str:
-    columns = {
-        name: [(each.name, each.type, each.physical, each.nan) for each in table.columns]
-        for name, table in manifest.tables.items()
-    }
-    # What a Table has not may be left out in one Generation and made in the next.
-    prepared = {name: [*table.orders, *table.rollups] for name, table in manifest.tables.items()}
-    text = json.dumps([manifest.document, columns, prepared], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()

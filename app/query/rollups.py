@@ -1,6 +1,6 @@
 """Rollups: parts worked out for small groups at refresh, put together when they are asked for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,7 +9,7 @@ from sqlglot.dialects.duckdb import DuckDB
 
 from app.dataset import Column, Dataset
 from app.query.cells import STORED, stored, table_of
-from app.query.measures import FUNCTIONS, cells, figure, finished, functions_of
+from app.query.measures import FUNCTIONS, cells, figure, finished
 from app.query.parts import PARTS, Expression, call, nonzero, ratio
 from app.query.query import Measure, Query
 
@@ -150,22 +150,6 @@ def compile_rollup(dataset: Dataset, name: str, sets: Sequence[tuple[str, int]])
 def sets_of(dataset: Dataset, name: str) -> tuple[str, ...]:
     """Name the columns whose values a rollup holds as sets."""
     return tuple(part.columns[0] for part in rolled_up(dataset, name).parts if part.kind == SET)
-
-
-def unfit(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    """Find the measures of rollups that cannot be: the column, and what to say."""
-    for name, rollup in dataset.prepare.rollups.items():
-        for text in rollup.measures:
-            measure = read_measure(text)
-            needed = FUNCTIONS[measure.function].columns
-            if len(measure.columns) != needed:
-                yield "", f"{name}: {text!r} needs {needed} columns, as in function:column"
-            for column in measure.columns:
-                allowed = functions_of(_column(dataset, column))
-                wanted = "sum" if needed > 1 else measure.function
-                if wanted not in allowed:
-                    told = ", ".join(allowed) or "nothing"
-                    yield column, f"{name}: {text!r} cannot be asked of it; allowed: {told}"
 
 
 @lru_cache(maxsize=512)

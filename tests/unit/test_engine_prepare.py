@@ -295,12 +295,15 @@ def test_another_order_is_left_to_the_engine(both, name, question):
         (Prepare({}, {"rollup_0": Rollup(("day",), ("mape:item:actual",))}), "allowed: count_dis"),
         (Prepare({}, {"rollup_0": Rollup(("day",), ("mape:actual",))}), "needs 2 columns"),
         (Prepare({}, {"rollup_0": Rollup(("day",), ("sum",))}), "needs 1 column"),
+        (Prepare({}, {"rollup_0": Rollup(("list",), ("count",))}), "cannot be grouped by"),
+        (Prepare({"order_0": ("day", "-day")}), "column 'day' stands twice"),
     ],
 )
 def test_what_cannot_be_prepared_is_refused(bench, prepare, message):
     dataset = bench.dataset(keys=("item", "day"), prepare=prepare)
+    columns = {**COLUMNS, "list": pa.array([[1]] * COUNT)}
     with pytest.raises(TableError, match=r".*") as refused:
-        bench.load(COLUMNS, dataset=dataset, index_bytes=LARGE)
+        bench.load(columns, dataset=dataset, index_bytes=LARGE)
     assert message in str(refused.value)
 
 

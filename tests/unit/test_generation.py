@@ -20,9 +20,9 @@ from app.generation import (
     CurrentGeneration,
     Generation,
     Manifest,
+    Opener,
     Store,
     mark_worker,
-    open_generation,
     worker_marks,
     write_whole,
 )
@@ -74,7 +74,7 @@ def make(store, bench_at):
 @pytest.fixture
 def opener(store, bench):
     turns = Turns(Queue(4, 4), Queue(1, 1), 60)
-    return lambda name: open_generation(store, name, bench.limits, turns)
+    return Opener(store, bench.limits, turns).open
 
 
 def test_a_store_is_ours_alone(tmp_path):
@@ -284,6 +284,18 @@ def test_rows_by_key_outlive_the_file_of_their_index(store, make, opener):
     last = Query(generation.datasets["sales"], sort=("-k",), limit=1)
     without_engine = replace(generation, engine=None)
     assert without_engine.run(last) == generation.engine.run(compile_query(last))
+
+
+def test_what_a_refresh_leaves_as_it_is_keeps_its_open_index(make, store, opener):
+    make(rows=100, index_bytes=1 << 20)
+    first = opener(store.current())
+    make(rows=100, index_bytes=1 << 20)
+    second = opener(store.current())
+    assert second.number == first.number + 1
+    assert second.indexes["sales"]["keys"] is first.indexes["sales"]["keys"]
+    make(rows=101, index_bytes=1 << 20)
+    third = opener(store.current())
+    assert third.indexes["sales"]["keys"] is not first.indexes["sales"]["keys"]
 
 
 def test_without_its_index_a_generation_answers_the_same(store, make, opener):
