@@ -27,13 +27,15 @@ def json_object() -> dict[str, object]:
         MalformedJsonError: it is not JSON.
         InvalidBodyError: it is JSON, but no object.
     """
-    content = _content()
-    if not content:
+    length = request.content_length or 0
+    if not length:
         return {}
+    if length > _LARGEST_BODY:
+        raise BodyTooLargeError(f"A body has at most {_LARGEST_BODY} bytes.", allowed=_LARGEST_BODY)
     if request.mimetype != JSON:
         raise UnsupportedMediaTypeError(f"The body must be {JSON}.", allowed=[JSON])
     try:
-        given = orjson.loads(content)
+        given = orjson.loads(_content(length))
     except orjson.JSONDecodeError as error:
         place = {"line": error.lineno, "column": error.colno}
         raise MalformedJsonError("The body is not JSON.", errors=[place]) from error
@@ -42,11 +44,8 @@ def json_object() -> dict[str, object]:
     return given
 
 
-def _content() -> bytes:
-    length = request.content_length or 0
-    if length > _LARGEST_BODY:
-        raise BodyTooLargeError(f"A body has at most {_LARGEST_BODY} bytes.", allowed=_LARGEST_BODY)
-    content = request.get_data(cache=False) if length else b""
+def _content(length: int) -> bytes:
+    content = request.get_data(cache=False)
     if len(content) != length:
         # A body that was cut on its way reads as a shorter one, without any error.
         raise MalformedRequestError("The body is shorter than its Content-Length.")
