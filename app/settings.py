@@ -154,7 +154,7 @@ class Settings:
     index_bytes: Annotated[int, _size("2GiB", "0")]
     queries_running: Annotated[int, _number("4", 1, 64)]
     queries_waiting: Annotated[int, _number("60", 0, 1000)]
-    query_seconds: Annotated[int, _number("10", 1, 3600)]
+    query_seconds: Annotated[int, _number("2", 1, 3600)]
     exports_running: Annotated[int, _number("2", 1, 64)]
     exports_waiting: Annotated[int, _number("16", 0, 1000)]
     export_seconds: Annotated[int, _number("300", 1, 86400)]

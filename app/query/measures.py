@@ -11,6 +11,7 @@ from app.query.query import Measure
 
 Expression = exp.Expr
 _ERRORS = ("mape", "wape", "bias")
+_ENDS = ("min", "max")
 # Beyond it the sum of some million squares is no number any more.
 _WIDEST_SPREAD = exp.Literal.number("1e150")
 
@@ -39,7 +40,10 @@ def figure(measure: Measure, columns: Sequence[Column]) -> tuple[Column, Express
         pairs = zip(columns, cells, strict=True)
         cells = [exp.cast(e, "int128") if c.type == "integer" else e for c, e in pairs]
     result, physical = function.result(*columns)
-    expression = function.expression(*cells)
+    if measure.function in _ENDS and columns[0].type == "string":
+        expression = _end(measure.function, *cells)
+    else:
+        expression = function.expression(*cells)
     finite = _if(_call("isfinite", expression), expression) if result == "number" else expression
     return Column(measure.name, result, physical=physical), finite
 
@@ -104,8 +108,15 @@ def _if(condition: Expression, then: Expression) -> Expression:
 
 
 def _median(column: Expression) -> Expression:
-    # Between two decimals the engine's own is off in the last digits, and no decimal.
-    return _call("median", exp.cast(column, "double"))
+    # Between two decimals the engine's own is off in the last digits, and no decimal. It is not
+    # its aggregate `median`: DuckDB 1.5 never frees what that one holds when it is interrupted.
+    return _call("list_median", _call("list", exp.cast(column, "double")))
+
+
+def _end(name: str, column: Expression) -> Expression:
+    """Give the least or the greatest text: the first of a list of one, for the same reason."""
+    one = exp.Literal.number(1)
+    return _call("list_extract", _call(name, column, one), one.copy())
 
 
 def _stddev(column: Expression) -> Expression:

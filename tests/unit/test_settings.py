@@ -40,7 +40,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         index_bytes=2 * GIB,
         queries_running=4,
         queries_waiting=60,
-        query_seconds=10,
+        query_seconds=2,
         exports_running=2,
         exports_waiting=16,
         export_seconds=300,
