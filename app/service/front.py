@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import structlog
 
 from app.access import ANONYMOUS, Admission
-from app.answers import Addresses, Keeper, Pieces
+from app.answers import KEPT, Addresses, Keeper, Pieces
 from app.errors import (
     CredentialInAddressError,
     HeadersTooLargeError,
@@ -39,6 +39,7 @@ _LONGEST_WHOLE = 1024 * 1024
 _MOST_ENCODINGS = 3
 _LENGTH = re.compile("[0-9]{1,18}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_KEPT = ("Server-Timing", KEPT)
 
 Response = tuple[str, Headers, bytes | Pieces]
 
@@ -136,7 +137,7 @@ class Front:
             return None
         visit.leave(known, "kept")
         length = ("Content-Length", str(len(answer.body)))
-        return "200 OK", [*known.shared, *known.own, length], answer.body
+        return "200 OK", [*known.shared, *known.own, _KEPT, length], answer.body
 
 
 def _address(environ: Mapping[str, Any], visit: Visit) -> str | None:
