@@ -14,6 +14,8 @@ PREFIX = "ASSAY_"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _MOST_BYTES = 1 << 50
 _LONGEST_SHOWN = 80
+# As browsers write one: in small letters, without a path, and without the scheme's own port.
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class SettingsError(ValueError):
@@ -76,6 +78,16 @@ def _number(default: str, least: int, most: int) -> Rule:
     return Rule(default, f"a whole number from {least} to {most}", parse)
 
 
+def _origins() -> Rule:
+    def parse(text: str) -> str:
+        origins = [each.strip() for each in text.split(",")] if text else []
+        if origins != ["*"] and not all(map(_ORIGIN.fullmatch, origins)):
+            raise ValueError(text)
+        return ",".join(origins)
+
+    return Rule("", "origins such as https://a.example, with commas between, or * alone", parse)
+
+
 def _size(default: str, least: str) -> Rule:
     def parse(text: str) -> int:
         return _within(_bytes(text), _bytes(least), _MOST_BYTES)
@@ -129,6 +141,7 @@ class Settings:
     guesses_per_minute: Annotated[int, _number("10", 0, 1000000)]
     requests_per_minute: Annotated[int, _number("0", 0, 1000000)]
     trusted_proxies: Annotated[int, _number("0", 0, 10)]
+    cors_origins: Annotated[str, _origins()]
     plugins: Annotated[Path, _path("plugins")]
     host: Annotated[str, _host("127.0.0.1")]
     port: Annotated[int, _number("8000", 0, 65535)]
@@ -141,7 +154,7 @@ class Settings:
     index_bytes: Annotated[int, _size("2GiB", "0")]
     queries_running: Annotated[int, _number("4", 1, 64)]
     queries_waiting: Annotated[int, _number("60", 0, 1000)]
-    query_seconds: Annotated[int, _number("10", 1, 3600)]
+    query_seconds: Annotated[int, _number("2", 1, 3600)]
     exports_running: Annotated[int, _number("2", 1, 64)]
     exports_waiting: Annotated[int, _number("16", 0, 1000)]
     export_seconds: Annotated[int, _number("300", 1, 86400)]

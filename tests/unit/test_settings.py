@@ -27,6 +27,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         guesses_per_minute=10,
         requests_per_minute=0,
         trusted_proxies=0,
+        cors_origins="",
         plugins=tmp_path / "plugins",
         host="127.0.0.1",
         port=8000,
@@ -39,7 +40,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         index_bytes=2 * GIB,
         queries_running=4,
         queries_waiting=60,
-        query_seconds=10,
+        query_seconds=2,
         exports_running=2,
         exports_waiting=16,
         export_seconds=300,
@@ -102,6 +103,12 @@ def test_a_size_is_bytes_or_has_a_unit(text, expected):
         ("ASSAY_STATE", ""),
         ("ASSAY_REGISTRY", "a\0b"),
         ("ASSAY_KEEP_GENERATIONS", "0"),
+        *(
+            ("ASSAY_CORS_ORIGINS", text)
+            for text in ("a.example", "https://a.example/", "https://*.example", "*,*", "null",
+                         "https://a.example,*", "https://A.example", "https://a.example,", ",",
+                         "https://u@a.example", "ftp://a.example", "https://a.example:x")
+        ),
     ],
 )  # fmt: skip
 def test_a_value_that_is_not_allowed_is_told_with_what_is(variable, text):
@@ -110,6 +117,12 @@ def test_a_value_that_is_not_allowed_is_told_with_what_is(variable, text):
     (line,) = str(refusal.value).splitlines()
     assert line.startswith(f"{variable}: found {text[:80]!r}"[:-1])
     assert line.endswith(f"allowed: {rules()[variable].allowed}")
+
+
+def test_origins_stand_with_commas_between():
+    given = read_settings({"ASSAY_CORS_ORIGINS": "https://a.example, http://[::1]:8080"})
+    assert given.cors_origins == "https://a.example,http://[::1]:8080"
+    assert read_settings({"ASSAY_CORS_ORIGINS": "*"}).cors_origins == "*"
 
 
 def test_all_mistakes_are_told_at_once_one_a_line():
