@@ -1,5 +1,6 @@
 """Running Statements: many threads, limits, and a queue that refuses."""
 
+import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from os import urandom
@@ -139,6 +140,23 @@ def test_a_turn_that_does_not_come_in_time_is_refused(monkeypatch):
         pass
     with queue.turn():
         pass
+
+
+def test_who_waits_longest_has_the_next_turn():
+    queue, order = Queue(running=1, waiting=20), []
+
+    def ask(name):
+        with queue.turn():
+            order.append(name)
+
+    with ThreadPoolExecutor(3) as threads:
+        with queue.turn():
+            for name in "abc":
+                threads.submit(ask, name)
+                time.sleep(0.05)
+        # Who has just had a turn is at the end of the line, however quickly it comes back.
+        ask("again")
+    assert order == ["a", "b", "c", "again"]
 
 
 def test_an_engine_answers_although_all_turns_are_taken(bench):
