@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast, get_type_hints
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from environs import Env, EnvValidationError, ValidationError
 
@@ -14,6 +15,12 @@ PREFIX = "ASSAY_"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _MOST_BYTES = 1 << 50
 _LONGEST_SHOWN = 80
+# The schemes of Redis, and what may stand after a question mark.
+_REDIS = {
+    "redis": set[str](),
+    "rediss": {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"},
+    "unix": {"db"},
+}
 
 
 class SettingsError(ValueError):
@@ -22,11 +29,15 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one variable is read; ``default`` is written as a variable would be."""
+    """How one variable is read; ``default`` is written as a variable would be.
+
+    A ``secret`` is not told, not even where it is not allowed.
+    """
 
     default: str
     allowed: str
     parse: Callable[[str], object]
+    secret: bool = False
 
     def read(self, text: str) -> object:
         """Give the value that ``text`` stands for.
@@ -38,7 +49,8 @@ class Rule:
             return self.parse(text)
         except ValueError:
             shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
-            raise ValidationError(f"found {shown!r}; allowed: {self.allowed}") from None
+            found = "found a value that is not shown" if self.secret else f"found {shown!r}"
+            raise ValidationError(f"{found}; allowed: {self.allowed}") from None
 
 
 def _path(default: str) -> Rule:
@@ -93,6 +105,26 @@ def _word(default: str, *words: str) -> Rule:
     return Rule(default, f"one of {', '.join(words)}", parse)
 
 
+def _redis() -> Rule:
+    def parse(text: str) -> str:
+        if text and not _is_redis(urlsplit(text)):
+            raise ValueError(text)
+        return text
+
+    allowed = "nothing, or an address that starts with redis://, rediss:// or unix://"
+    return Rule("", allowed, parse, secret=True)
+
+
+def _is_redis(url: SplitResult) -> bool:
+    options = parse_qs(url.query, keep_blank_values=True)
+    if options.keys() - _REDIS.get(url.scheme, set()) or url.fragment:
+        return False
+    if url.scheme == "unix":
+        return len(url.path) > 1 and all(each.isdecimal() for each in options.get("db", ()))
+    numbered = re.fullmatch("/?[0-9]{0,5}", url.path) and url.port != 0
+    return url.scheme in _REDIS and bool(url.hostname and numbered)
+
+
 def _bytes(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,16})(?: ?([KMG]I?B))?", text.upper())
     if not match:
@@ -134,6 +166,7 @@ class Settings:
     port: Annotated[int, _number("8000", 0, 65535)]
     workers: Annotated[int, _number("2", 1, 64)]
     log_level: Annotated[str, _word("info", "debug", "info", "warning", "error")]
+    cache: Annotated[str, _redis()]
     cache_bytes: Annotated[int, _size("64MiB", "0")]
     engine_threads: Annotated[int, _number("2", 1, 64)]
     engine_memory: Annotated[int, _size("1GiB", "64MiB")]

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -18,6 +19,7 @@ from urllib.request import urlopen
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import redis
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from werkzeug.test import Client
@@ -332,6 +334,69 @@ def server(settings: Settings, tmp_path: Path) -> Iterator[StartServer]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@dataclass
+class RedisServer:
+    """A Redis of this test's own; it can be killed, frozen and started again."""
+
+    folder: Path
+    port: int
+    arguments: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
+        self.process = subprocess.Popen(
+            [*command, *self.arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                assert time.monotonic() < until, "Redis does not start"
+                time.sleep(0.01)
+            else:
+                return
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    @contextmanager
+    def client(self, **options: Any) -> Iterator[redis.Redis]:
+        """A client of the test's own, which sees and changes everything."""
+        with redis.Redis(port=self.port, **options) as client:
+            yield client
+
+
+StartRedis = Callable[..., RedisServer]
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[StartRedis]:
+    """Starts a real ``redis-server`` on a free port; killed after the test."""
+    started: list[RedisServer] = []
+
+    def start(*arguments: str) -> RedisServer:
+        started.append(RedisServer(tmp_path, free_port(), arguments))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

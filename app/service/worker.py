@@ -9,7 +9,7 @@ import pyarrow as pa
 import structlog
 
 from app.access import Admission, open_keyring
-from app.answers import Addresses, Keeper, MemoryCache, Spool
+from app.answers import Addresses, Keeper, MemoryCache, Shared, Spool
 from app.discovery import Plugins
 from app.engine import EngineLimits, Queue, Turns
 from app.errors import NoGenerationError
@@ -24,6 +24,7 @@ from app.generation import (
 )
 from app.http import Answering, App, Health, Services, build_app
 from app.logs import configure_logs
+from app.redis import Redis
 from app.refresh import Refresher
 from app.service.front import Front
 from app.settings import Settings, read_settings
@@ -49,7 +50,10 @@ class Worker:
             "watches": False,
         }
         self.store = Store.at(settings.state)
-        self.keeper = Keeper(MemoryCache(settings.cache_bytes))
+        key = self.store.key()
+        self.redis = Redis(settings.cache, key) if settings.cache else None
+        shared = Shared(self.redis, key) if self.redis else None
+        self.keeper = Keeper(MemoryCache(settings.cache_bytes), shared)
         kept = KeptGenerations(self.store, self._opened)
         self.services = _services(settings, self.store, (self.keeper, kept))
         self.current = CurrentGeneration(self.store, self._open, self._take)
@@ -154,7 +158,7 @@ def make_front(settings: Settings, *, watch: bool = False) -> Front:
         worker.watch()
     # An address costs a tenth of its answer, so it has as much of the room.
     answers = (worker.keeper, Addresses(settings.cache_bytes // 10))
-    admission = Admission(open_keyring(settings), settings)
+    admission = Admission(open_keyring(settings), settings, worker.redis)
     return Front(worker.current, admission, answers, worker.app_for)
 
 
