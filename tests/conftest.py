@@ -24,6 +24,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from werkzeug.test import Client
 
+import app.redis
 from app.access import keep_key, new_key
 from app.dataset import Constant, Dataset, Lineage
 from app.engine import (
@@ -397,6 +398,13 @@ def redis_server(tmp_path: Path) -> Iterator[StartRedis]:
     yield start
     for each in started:
         each.kill()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis may take its time: how busy the machine is says nothing about what is tested."""
+    for name in ("socket_timeout", "socket_connect_timeout"):
+        monkeypatch.setitem(app.redis._PATIENCE, name, 30.0)  # noqa: SLF001 - to be tested without
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
