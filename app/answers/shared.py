@@ -5,8 +5,8 @@ A value is believed only if it bears our seal for the very Answer that was asked
 
 import hmac
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from hashlib import blake2b
 from time import monotonic, sleep, time
 
@@ -18,9 +18,16 @@ from app.redis import NoRedisError, Redis
 
 _SEAL = 32
 _MOST_BYTES = 1 << 20
+_MOST_READ = _SEAL + _MOST_BYTES
 # How long one may be awaited who makes an Answer; one that died is awaited no longer.
 _TURN_SECONDS = 2.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.004, 0.064
+# One step, so that nobody can make it between the look and the turn.
+_LOOK_OR_TAKE_TURN = """
+local value = redis.call('getrange', KEYS[1], 0, ARGV[1])
+if value ~= '' then return {value, 0} end
+return {'', redis.call('set', KEYS[2], ARGV[2], 'NX', 'PX', ARGV[3]) and 1 or 0}
+"""
 _LET_GO = "if redis.call('get', KEYS[1]) == ARGV[1] then redis.call('del', KEYS[1]) end"
 
 Make = Callable[[], Answer]
@@ -44,7 +51,7 @@ class BytesCache(RedisCache):
     def get(self, key: str) -> bytes:
         """Give what is kept, cut if it is too large; nothing if nothing is."""
         name = f"{self.key_prefix}{key}"
-        content: bytes = self._read_client.getrange(name, 0, _SEAL + _MOST_BYTES)
+        content: bytes = self._read_client.getrange(name, 0, _MOST_READ)
         return content
 
 
@@ -55,6 +62,7 @@ class Shared:
         self._redis = redis
         self._key = key
         self._cache = BytesCache(redis.client, key_prefix=redis.prefix)
+        self._look_or_take_turn = redis.client.register_script(_LOOK_OR_TAKE_TURN)
         self._let_go = redis.client.register_script(_LET_GO)
 
     def answer(self, text: str, seconds: int, make: Make) -> tuple[Answer, Outcome]:
@@ -66,12 +74,17 @@ class Shared:
         found = self._find(text)
         if found is not None:
             return found, KEPT
-        with self._turn(text) as found:
-            if found is not None:
-                return found, KEPT
+        token = secrets.token_bytes(8)
+        found = self._awaited(text, token)
+        if found is not None:
+            return found, KEPT
+        try:
             answer = make()
             self._keep(text, answer, seconds)
             return answer, MADE
+        finally:
+            with suppress(NoRedisError), self._redis.asked():
+                self._let_go([self._turn(text)], [token])
 
     def works(self) -> bool:
         """Tell whether Redis takes what is written."""
@@ -81,13 +94,21 @@ class Shared:
         sealed = b""
         with suppress(NoRedisError), self._redis.asked():
             sealed = self._cache.get(self._name("answer", text))
-        seal, content = sealed[:_SEAL], sealed[_SEAL:]
-        if not hmac.compare_digest(seal, self._seal(text, content)):
-            return None
-        # Another state of the code may have written it, under the same version.
-        with suppress(ValueError, TypeError):
-            answer = Answer.from_bytes(content)
-            return answer if answer.until > time() else None
+        return self._unsealed(text, sealed)
+
+    def _awaited(self, text: str, token: bytes) -> Answer | None:
+        """Give what another makes just now; None where it is this caller's turn to make it."""
+        keys = [f"{self._redis.prefix}{self._name('answer', text)}", self._turn(text)]
+        arguments: list[bytes | int] = [_MOST_READ, token, int(1000 * _TURN_SECONDS)]
+        until, pause = monotonic() + _TURN_SECONDS, _SHORTEST_PAUSE
+        with suppress(NoRedisError):
+            while monotonic() < until:
+                with self._redis.asked():
+                    sealed, mine = self._look_or_take_turn(keys, arguments)
+                if sealed or mine:
+                    return self._unsealed(text, sealed)
+                sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
         return None
 
     def _keep(self, text: str, answer: Answer, seconds: int) -> None:
@@ -98,42 +119,18 @@ class Shared:
         with suppress(NoRedisError), self._redis.asked():
             self._cache.set(self._name("answer", text), sealed, timeout=seconds)
 
-    @contextmanager
-    def _turn(self, text: str) -> Iterator[Answer | None]:
-        """Hold the turn to make it; or wait for who holds it, and give what came of that."""
-        turn, token = self._redis.prefix + self._name("turn", text), secrets.token_bytes(8)
-        if not self._take(turn, token):
-            yield self._awaited(text, turn)
-            return
-        try:
-            # It may have been made between the look and the turn.
-            yield self._find(text)
-        finally:
-            with suppress(NoRedisError), self._redis.asked():
-                self._let_go([turn], [token])
-
-    def _take(self, turn: str, token: bytes) -> bool:
-        with suppress(NoRedisError), self._redis.asked():
-            taken = self._redis.client.set(turn, token, nx=True, px=int(1000 * _TURN_SECONDS))
-            return bool(taken)
-        return True
-
-    def _awaited(self, text: str, turn: str) -> Answer | None:
-        until, pause = monotonic() + _TURN_SECONDS, _SHORTEST_PAUSE
-        while monotonic() < until:
-            sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-            # In this order: what is made is there before its maker lets go.
-            held = self._is_held(turn)
-            found = self._find(text)
-            if found is not None or not held:
-                return found
+    def _unsealed(self, text: str, sealed: bytes) -> Answer | None:
+        seal, content = sealed[:_SEAL], sealed[_SEAL:]
+        if not hmac.compare_digest(seal, self._seal(text, content)):
+            return None
+        # Another state of the code may have written it, under the same version.
+        with suppress(ValueError, TypeError):
+            answer = Answer.from_bytes(content)
+            return answer if answer.until > time() else None
         return None
 
-    def _is_held(self, turn: str) -> bool:
-        with suppress(NoRedisError), self._redis.asked():
-            return bool(self._redis.client.exists(turn))
-        return False
+    def _turn(self, text: str) -> str:
+        return f"{self._redis.prefix}{self._name('turn', text)}"
 
     def _name(self, kind: str, text: str) -> str:
         name = blake2b(text.encode(), key=self._key, digest_size=16, person=b"name")

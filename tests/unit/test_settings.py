@@ -113,6 +113,40 @@ def test_a_value_that_is_not_allowed_is_told_with_what_is(variable, text):
     assert line.endswith(f"allowed: {rules()[variable].allowed}")
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "redis://localhost",
+        "redis://:p%40ss@10.0.0.1:6379/3",
+        "rediss://ann:secret@redis.example:6380?ssl_ca_certs=/etc/own.crt",
+        "redis://[::1]:6379/",
+        "unix:///run/redis.sock?db=2",
+    ],
+)
+def test_an_address_of_redis_is_taken(address):
+    assert read_settings({"ASSAY_CACHE": address}).cache == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("localhost:6379", "http://localhost", "redis://", "redis://:hunter2@", "unix://"),
+        *("redis://hunter2@localhost:x", "redis://localhost:70000", "redis://localhost:0"),
+        *("redis://:hunter2@localhost/x", "redis://localhost/1/2", "redis://[::1", "unix://?db=1"),
+        *("redis://:hunter2@localhost?socket_timeout=60", "redis://localhost?db=1"),
+        *("unix:///run/redis.sock?db=x", "redis://localhost#x", "redis://:hunter2/x@localhost"),
+        "rediss://localhost?ssl_cert_reqs=none",
+    ],
+)
+def test_what_is_no_address_of_redis_is_refused_untold(address):
+    with pytest.raises(SettingsError) as refusal:
+        read_settings({"ASSAY_CACHE": address})
+    allowed = "nothing, or an address that starts with redis://, rediss:// or unix://"
+    told = f"ASSAY_CACHE: found a value that is not shown; allowed: {allowed}"
+    assert str(refusal.value) == told
+
+
 def test_all_mistakes_are_told_at_once_one_a_line():
     environ = {"ASSAY_PORT": "x\ny", "ASSAY_WORKERS": "0", "ASSAY_PROT": "1", "ASSAY_KEY": "1"}
     with pytest.raises(SettingsError) as refusal:
