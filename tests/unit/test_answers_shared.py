@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from app.answers import Answer, Identity, Keeper, MemoryCache, Shared, encoded, shared
+from app.answers.shared import BytesCache
 from app.redis import Redis
 
 KEY = b"k" * 32
@@ -141,7 +142,7 @@ def test_a_value_that_is_not_ours_is_made_again(server):
 
 
 def test_values_that_changed_their_places_are_refused(server):
-    other = replace(IDENTITY, query="")
+    other = replace(IDENTITY, query="limit=4")
     keeper = keeper_of(server)
     keeper.answer(IDENTITY, 60, lambda: ANSWER)
     keeper.answer(other, 60, lambda: OTHER)
@@ -153,6 +154,13 @@ def test_values_that_changed_their_places_are_refused(server):
     third = keeper_of(server)
     assert third.answer(IDENTITY, 60, lambda: ANSWER)[1] == "made"
     assert third.answer(other, 60, lambda: OTHER)[1] == "made"
+
+
+def test_of_a_value_that_is_too_large_no_more_is_read_than_we_write(server):
+    with server.client() as client:
+        client.set("p:a", bytes(5 << 20))
+        cache = BytesCache(client, key_prefix="p:")
+        assert 1 << 20 < len(cache.get("a")) < (1 << 20) + 100
 
 
 @pytest.mark.parametrize("kind", ["list", "hash", "set"])
@@ -246,7 +254,9 @@ def test_a_turn_that_was_lost_meanwhile_is_not_taken_from_its_new_holder(server)
         assert client.get(*client.keys("*:turn:*")) == b"another"
 
 
-@pytest.mark.parametrize("how", ["killed", "frozen", "full", "flushed", "read-only", "closed"])
+@pytest.mark.parametrize(
+    "how", ["killed", "frozen", "slow", "full", "flushed", "read-only", "closed"]
+)
 def test_whatever_is_wrong_with_redis_there_is_an_answer(hurried, how):
     keeper_of(hurried).answer(replace(IDENTITY, query="before"), 60, lambda: ANSWER)
     keeper = keeper_of(hurried)
@@ -269,6 +279,7 @@ def break_it(server, how):
         with server.client() as client:
             {
                 "full": lambda: client.config_set("maxmemory", "1"),
+                "slow": lambda: client.client_pause(60_000),
                 "flushed": client.flushall,
                 "read-only": lambda: client.replicaof("127.0.0.1", "1"),
                 "closed": lambda: client.acl_setuser("default", enabled=True, commands=["-@all"]),
