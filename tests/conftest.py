@@ -31,14 +31,15 @@ from app.dataset import Constant, Dataset, Lineage
 from app.engine import (
     DuckEngine,
     EngineLimits,
-    KeyIndex,
+    Index,
     Loading,
     Queue,
+    index_suffix,
     load_table,
     open_index,
 )
 from app.generation import Store
-from app.query import Query, Rows, compile_query
+from app.query import KEYS, Query, Rows, compile_query
 from app.refresh import Job, Jobs, Request, build_waiting
 from app.service import make_front
 from app.settings import Settings, read_settings
@@ -233,9 +234,9 @@ class Bench:
         table = load_table(loading, self.folder, self.limits, index_bytes)
         return table.completed(loading.dataset), table
 
-    def index(self, table: Table) -> KeyIndex | None:
-        """The key index of a Table, if it has one that is whole."""
-        return open_index(self.folder / f"{table.hash}.index", table)
+    def index(self, table: Table, order: str = KEYS, rollup: Table | None = None) -> Index | None:
+        """The index of an order of a Table, or of a rollup in it, if it has one that is whole."""
+        return open_index(self.folder / f"{table.hash}{index_suffix(order)}", rollup or table)
 
     def engine(self, *loaded: tuple[Dataset, Table], queue: Queue | None = None) -> DuckEngine:
         """An engine on these Tables, in its shut box."""

@@ -1,7 +1,7 @@
 """Answers: finished bytes under an identity, kept and made once. flask-caching lives here only."""
 
 from app.answers.addresses import Addresses, Known
-from app.answers.answer import Answer, Identity
+from app.answers.answer import KEPT, Answer, Identity
 from app.answers.encoding import ENCODINGS, encoded
 from app.answers.keeper import Keeper
 from app.answers.memory import MemoryCache
@@ -11,6 +11,7 @@ from app.answers.spool import Spool, Spooled
 
 __all__ = [
     "ENCODINGS",
+    "KEPT",
     "Addresses",
     "Answer",
     "Identity",

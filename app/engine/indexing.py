@@ -1,4 +1,4 @@
-"""Writes the key index of a Table: its columns in the order of the keys, in one Arrow batch.
+"""Writes an index of a Table: its columns in one order, in one Arrow batch.
 
 An Arrow stream with its checksum behind it, so that the file itself tells whether it is whole.
 """
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from app.engine.held import held
 from app.engine.sql import quoted_name
+from app.query import Order
 from app.table import TableColumn
 
 _PIECE = 1 << 20
@@ -23,17 +24,27 @@ _FEW_VALUES = 10_000
 _ROWS_A_VALUE = 4
 
 
-def can_index(columns: Sequence[TableColumn], keys: Sequence[str]) -> bool:
-    """Tell whether an index can hold the keys of a Table."""
-    return all(held(each.physical) is not None for each in columns if each.name in keys)
+def can_index(columns: Sequence[TableColumn], order: Order) -> bool:
+    """Tell whether an index can hold the columns of an order."""
+    names = dict(order)
+    return all(held(each.physical) is not None for each in columns if each.name in names)
 
 
-def index_sql(table: str, columns: Sequence[TableColumn], keys: Sequence[str]) -> str:
+def index_sql(table: str, columns: Sequence[TableColumn], order: Order) -> str:
     """Select what an index holds of a Table: no column that it cannot hold exactly."""
     kinds = [(column.name, held(column.physical)) for column in columns]
     cells = ", ".join(kind.expression(name) for name, kind in kinds if kind is not None)
-    order = ", ".join(f"stored.{quoted_name(key)}" for key in keys)
-    return f"SELECT {cells} FROM {table} AS stored ORDER BY {order}"
+    with_nan = {column.name for column in columns if column.nan}
+    by = ", ".join(
+        _sorted_by(name, falling=falling, has_nan=name in with_nan) for name, falling in order
+    )
+    return f"SELECT {cells} FROM {table} AS stored ORDER BY {by}"
+
+
+def _sorted_by(name: str, *, falling: bool, has_nan: bool) -> str:
+    cell = f"stored.{quoted_name(name)}"
+    cell = f"CASE WHEN NOT isnan({cell}) THEN {cell} END" if has_nan else cell
+    return f"{cell} {'DESC' if falling else 'ASC'} NULLS LAST"
 
 
 def few_valued(columns: Sequence[TableColumn], rows: int) -> list[str]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import structlog
 
 from app.access import ANONYMOUS, Admission
-from app.answers import Addresses, Keeper, Pieces
+from app.answers import KEPT, Addresses, Keeper, Pieces
 from app.errors import (
     CredentialInAddressError,
     HeadersTooLargeError,
@@ -42,6 +42,7 @@ _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+_KEPT = ("Server-Timing", KEPT)
 
 Headers = list[tuple[str, str]]
 Response = tuple[str, Headers, bytes | Pieces]
@@ -136,7 +137,7 @@ class Front:
             return None
         visit.leave(known, "kept")
         length = ("Content-Length", str(len(answer.body)))
-        return "200 OK", [*known.shared, *known.own, length], answer.body
+        return "200 OK", [*known.shared, *known.own, _KEPT, length], answer.body
 
 
 def _address(environ: Mapping[str, Any], visit: Visit) -> str | None:

@@ -17,10 +17,10 @@ from app.generation import (
     CurrentGeneration,
     Generation,
     KeptGenerations,
+    Opener,
     Store,
     WorkerMark,
     mark_worker,
-    open_generation,
 )
 from app.http import Answering, App, Health, Services, build_app
 from app.logs import configure_logs
@@ -54,17 +54,10 @@ class Worker:
         self.redis = Redis(settings.cache, key) if settings.cache else None
         shared = Shared(self.redis, key) if self.redis else None
         self.keeper = Keeper(MemoryCache(settings.cache_bytes), shared)
-        kept = KeptGenerations(self.store, self._opened)
+        self._opener = Opener(self.store, _engine_limits(settings, self.store), _turns(settings))
+        kept = KeptGenerations(self.store, self._opener.open)
         self.services = _services(settings, self.store, (self.keeper, kept))
         self.current = CurrentGeneration(self.store, self._open, self._take)
-        self._limits = EngineLimits(
-            settings.engine_threads, settings.engine_memory, self.store.spill
-        )
-        self._turns = Turns(
-            Queue(settings.queries_running, settings.queries_waiting, settings.query_seconds),
-            Queue(settings.exports_running, settings.exports_waiting),
-            settings.export_seconds,
-        )
         self._apps: dict[str, App] = {}
         self._lock = Lock()
         self._telling = Lock()
@@ -129,12 +122,9 @@ class Worker:
 
     def _open(self, name: str) -> Generation:
         """Open a Generation with its app, so that no request finds it half ready."""
-        generation = self._opened(name)
+        generation = self._opener.open(name)
         self.app_for(generation)
         return generation
-
-    def _opened(self, name: str) -> Generation:
-        return open_generation(self.store, name, self._limits, self._turns)
 
     def _take(self, generation: Generation) -> None:
         """Forget the Answers of older Generations, and tell what is served now."""
@@ -169,6 +159,16 @@ def front_from_environment() -> Front:
     # Arrow's own allocators keep what one large export has taken.
     pa.set_memory_pool(pa.system_memory_pool())
     return make_front(settings, watch=True)
+
+
+def _engine_limits(settings: Settings, store: Store) -> EngineLimits:
+    return EngineLimits(settings.engine_threads, settings.engine_memory, store.spill)
+
+
+def _turns(settings: Settings) -> Turns:
+    questions = Queue(settings.queries_running, settings.queries_waiting, settings.query_seconds)
+    exports = Queue(settings.exports_running, settings.exports_waiting)
+    return Turns(questions, exports, settings.export_seconds)
 
 
 def _services(settings: Settings, store: Store, held: tuple[Keeper, KeptGenerations]) -> Services:
