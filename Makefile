@@ -27,7 +27,8 @@ test: env-dev env-duckdb2 static duckdb2-tests all-tests ## Every check and ever
 
 soak: env-dev ## Storms, exports of a gigabyte and thousands of random questions (about half an hour)
 	@$(PY) -m pytest -s -p no:randomly --soak --timeout 1800 tests/journeys/test_endurance.py tests/journeys/test_trouble.py \
-	  tests/journeys/test_exports_served.py tests/journeys/test_rows_oracle.py tests/journeys/test_flood.py tests/contract/test_openapi_fuzzed.py
+	  tests/journeys/test_exports_served.py tests/journeys/test_rows_oracle.py tests/journeys/test_flood.py \
+	  tests/journeys/test_injection.py tests/journeys/test_slow_clients.py tests/contract/test_openapi_fuzzed.py
 
 check: env-dev static quick ## Format, lint, types, floors, policy and the quick tests
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast, get_type_hints
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError, ValidationError
 
@@ -15,12 +15,14 @@ PREFIX = "ASSAY_"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _MOST_BYTES = 1 << 50
 _LONGEST_SHOWN = 80
-# The schemes of Redis, and what may stand after a question mark.
-_REDIS = {
-    "redis": set[str](),
-    "rediss": {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"},
-    "unix": {"db"},
-}
+# As browsers write one: in small letters, without a path, and without the scheme's own port.
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+# Of the options those that make nothing slower or less safe.
+_REDIS = re.compile(
+    r"|unix://(?:[^/?#@]*@)?/[^?#]+(?:\?db=[0-9]{1,5})?"
+    r"|redis(s)?://(?:[^/?#@]*@)?(?:[A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(?::[0-9]{1,5})?"
+    r"(?:/[0-9]{0,5})?(?(1)(?:\?(?:&?ssl_(?:ca_certs|certfile|keyfile)=[^&#]+)+)?)"
+)
 
 
 class SettingsError(ValueError):
@@ -29,10 +31,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one variable is read; ``default`` is written as a variable would be.
-
-    A ``secret`` is not told, not even where it is not allowed.
-    """
+    """How one variable is read; ``default`` is written as one would be, a ``secret`` never told."""
 
     default: str
     allowed: str
@@ -88,6 +87,16 @@ def _number(default: str, least: int, most: int) -> Rule:
     return Rule(default, f"a whole number from {least} to {most}", parse)
 
 
+def _origins() -> Rule:
+    def parse(text: str) -> str:
+        origins = [each.strip() for each in text.split(",")] if text else []
+        if origins != ["*"] and not all(map(_ORIGIN.fullmatch, origins)):
+            raise ValueError(text)
+        return ",".join(origins)
+
+    return Rule("", "origins such as https://a.example, with commas between, or * alone", parse)
+
+
 def _size(default: str, least: str) -> Rule:
     def parse(text: str) -> int:
         return _within(_bytes(text), _bytes(least), _MOST_BYTES)
@@ -107,22 +116,13 @@ def _word(default: str, *words: str) -> Rule:
 
 def _redis() -> Rule:
     def parse(text: str) -> str:
-        if text and not _is_redis(urlsplit(text)):
+        # A port that is none is a ValueError, too.
+        if not _REDIS.fullmatch(text) or urlsplit(text).port == 0:
             raise ValueError(text)
         return text
 
     allowed = "nothing, or an address that starts with redis://, rediss:// or unix://"
     return Rule("", allowed, parse, secret=True)
-
-
-def _is_redis(url: SplitResult) -> bool:
-    options = parse_qs(url.query, keep_blank_values=True)
-    if options.keys() - _REDIS.get(url.scheme, set()) or url.fragment:
-        return False
-    if url.scheme == "unix":
-        return len(url.path) > 1 and all(each.isdecimal() for each in options.get("db", ()))
-    numbered = re.fullmatch("/?[0-9]{0,5}", url.path) and url.port != 0
-    return url.scheme in _REDIS and bool(url.hostname and numbered)
 
 
 def _bytes(text: str) -> int:
@@ -161,6 +161,7 @@ class Settings:
     guesses_per_minute: Annotated[int, _number("10", 0, 1000000)]
     requests_per_minute: Annotated[int, _number("0", 0, 1000000)]
     trusted_proxies: Annotated[int, _number("0", 0, 10)]
+    cors_origins: Annotated[str, _origins()]
     plugins: Annotated[Path, _path("plugins")]
     host: Annotated[str, _host("127.0.0.1")]
     port: Annotated[int, _number("8000", 0, 65535)]
@@ -174,7 +175,7 @@ class Settings:
     index_bytes: Annotated[int, _size("2GiB", "0")]
     queries_running: Annotated[int, _number("4", 1, 64)]
     queries_waiting: Annotated[int, _number("60", 0, 1000)]
-    query_seconds: Annotated[int, _number("10", 1, 3600)]
+    query_seconds: Annotated[int, _number("2", 1, 3600)]
     exports_running: Annotated[int, _number("2", 1, 64)]
     exports_waiting: Annotated[int, _number("16", 0, 1000)]
     export_seconds: Annotated[int, _number("300", 1, 86400)]

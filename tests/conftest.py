@@ -39,6 +39,7 @@ from app.engine import (
     open_index,
 )
 from app.generation import Store
+from app.logs import hidden
 from app.query import KEYS, Query, Rows, compile_query
 from app.refresh import Job, Jobs, Request, build_waiting
 from app.service import make_front
@@ -337,6 +338,9 @@ def server(settings: Settings, tmp_path: Path) -> Iterator[StartServer]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    for log in tmp_path.glob("server-*.log"):
+        told = log.read_text(errors="replace")
+        assert hidden(told) == told, "a log tells a key or a token"
 
 
 @dataclass

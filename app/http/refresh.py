@@ -11,7 +11,7 @@ from flask_smorest import Blueprint
 
 from app.errors import InvalidBodyError, ServiceError
 from app.formats import JSON, json_bytes
-from app.http.body import json_object
+from app.http.body import json_object, turns
 from app.http.jobs import HISTORY, JOB, TRIGGER, job_document, job_view
 from app.http.problems import sentence
 from app.http.visit import visit_of
@@ -64,7 +64,7 @@ def refresh_blueprint(refresher: Refresher) -> Blueprint:
 
 
 def _add_trigger(blueprint: Blueprint, refresher: Refresher) -> None:
-    waiting = BoundedSemaphore(_MOST_WAITING)
+    waiting, reading = BoundedSemaphore(_MOST_WAITING), turns()
 
     @blueprint.route("/refresh", methods=["POST"], tags=["refresh"])
     @blueprint.doc(**TRIGGER)
@@ -72,7 +72,7 @@ def _add_trigger(blueprint: Blueprint, refresher: Refresher) -> None:
         """Trigger a refresh: read the registry and the sources again, and serve what they hold."""
         caller = visit_of(request).caller
         caller.require("refresh")
-        asked = _asked()
+        asked = _asked(reading)
         call = _call(asked, caller.key_id or "")
         if call.generation is not None:
             return _triggered(refresher.roll_back(call.generation, call.by), refresher)
@@ -110,9 +110,9 @@ def _call(asked: Mapping[str, Any], by: str) -> Request:
     )
 
 
-def _asked() -> dict[str, Any]:
+def _asked(reading: BoundedSemaphore) -> dict[str, Any]:
     """Read the body; every part of it is optional, and so is the body."""
-    given = json_object()
+    given = json_object(reading)
     try:
         read: dict[str, Any] = RefreshSchema().load(given)
     except ma.ValidationError as error:

@@ -10,6 +10,7 @@ from app.query.cells import counted
 from app.query.parts import PARTS, Expression, call, ratio, share, where_nonzero
 from app.query.query import Measure
 
+_ENDS = ("min", "max")
 # Beyond it the sum of some million squares is no number any more.
 _WIDEST_SPREAD = exp.Literal.number("1e150")
 
@@ -31,6 +32,8 @@ def figure(measure: Measure, columns: Sequence[Column]) -> tuple[Column, Express
 
     Null and NaN are left out; a figure that is no finite number is null.
     """
+    if measure.function in _ENDS and columns[0].type == "string":
+        return finished(measure, columns, _end(measure.function, *cells(columns)))
     return finished(measure, columns, FUNCTIONS[measure.function].expression(*cells(columns)))
 
 
@@ -78,8 +81,15 @@ def _if(condition: Expression, then: Expression) -> Expression:
 
 
 def _median(column: Expression) -> Expression:
-    # Between two decimals the engine's own is off in the last digits, and no decimal.
-    return call("median", exp.cast(column, "double"))
+    # Between two decimals the engine's own is off in the last digits, and no decimal. It is not
+    # its aggregate `median`: DuckDB 1.5 never frees what that one holds when it is interrupted.
+    return call("list_median", call("list", exp.cast(column, "double")))
+
+
+def _end(name: str, column: Expression) -> Expression:
+    """Give the least or the greatest text: the first of a list of one, for the same reason."""
+    one = exp.Literal.number(1)
+    return call("list_extract", call(name, column, one), one.copy())
 
 
 def _stddev(column: Expression) -> Expression:

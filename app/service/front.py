@@ -24,6 +24,7 @@ from app.errors import (
 from app.generation import CurrentGeneration, Generation
 from app.http import LONGEST_ADDRESS, VISIT, Visit, problem_bytes
 from app.logs import hidden
+from app.service.manners import Headers, Manners
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -36,15 +37,10 @@ _PIECE = 256 * 1024
 _LONGEST_WHOLE = 1024 * 1024
 # How often a key may have been percent-encoded and still be found.
 _MOST_ENCODINGS = 3
+_LENGTH = re.compile("[0-9]{1,18}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-_ALWAYS = {
-    "Server": "Assay",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 _KEPT = ("Server-Timing", KEPT)
 
-Headers = list[tuple[str, str]]
 Response = tuple[str, Headers, bytes | Pieces]
 
 
@@ -54,12 +50,12 @@ class Front:
     def __init__(
         self,
         current: CurrentGeneration,
-        admission: Admission,
+        entrance: tuple[Admission, Manners],
         answers: tuple[Keeper, Addresses],
         app_for: "Callable[[Generation | None], WSGIApplication]",
     ) -> None:
         self._current = current
-        self._admission = admission
+        self._admission, self._manners = entrance
         self._keeper, self._addresses = answers
         self._app_for = app_for
         self._log = log.bind()
@@ -78,7 +74,8 @@ class Front:
             log.exception("fault", request_id=visit.request_id)
             told = InternalError("The service met a fault; the log has it under this id.")
             status, headers, body = _refusal(told, visit)
-        headers += [*_ALWAYS.items(), ("X-Request-Id", visit.request_id)]
+        headers = self._manners.dressed(headers, environ)
+        headers.append(("X-Request-Id", visit.request_id))
         if visit.current is not None:
             headers.append(("X-Generation", str(visit.number)))
         start_response(status, headers)
@@ -105,6 +102,9 @@ class Front:
     def _response(self, environ: "WSGIEnvironment", visit: Visit) -> Response:
         _check_address(environ)
         _check_headers(environ)
+        preflight = self._manners.preflight(environ)
+        if preflight is not None:
+            return "204 NO CONTENT", preflight, b""
         try:
             visit.current = visit.today = self._current.pin()
         except NoGenerationError:
@@ -188,6 +188,9 @@ def _check_address(environ: Mapping[str, Any]) -> None:
 def _check_headers(environ: Mapping[str, Any]) -> None:
     if "HTTP_TRANSFER_ENCODING" in environ:
         raise LengthRequiredError("Send the body with a Content-Length.")
+    # What is no length reads as none, and a refresh without a body is one of everything.
+    if not _LENGTH.fullmatch(environ.get("CONTENT_LENGTH") or "0"):
+        raise MalformedRequestError("The Content-Length is not a number of bytes.")
     length = sum(len(name) + len(environ[name]) for name in environ if name.startswith("HTTP_"))
     if length > _LONGEST_HEADERS:
         raise HeadersTooLargeError(f"The headers have {length} bytes.", allowed=_LONGEST_HEADERS)

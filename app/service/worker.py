@@ -27,6 +27,7 @@ from app.logs import configure_logs
 from app.redis import Redis
 from app.refresh import Refresher
 from app.service.front import Front
+from app.service.manners import Manners
 from app.settings import Settings, read_settings
 
 log = structlog.get_logger()
@@ -149,7 +150,8 @@ def make_front(settings: Settings, *, watch: bool = False) -> Front:
     # An address costs a tenth of its answer, so it has as much of the room.
     answers = (worker.keeper, Addresses(settings.cache_bytes // 10))
     admission = Admission(open_keyring(settings), settings, worker.redis)
-    return Front(worker.current, admission, answers, worker.app_for)
+    entrance = (admission, Manners(settings.cors_origins))
+    return Front(worker.current, entrance, answers, worker.app_for)
 
 
 def front_from_environment() -> Front:
