@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast, get_type_hints
+from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError, ValidationError
 
@@ -16,6 +17,12 @@ _MOST_BYTES = 1 << 50
 _LONGEST_SHOWN = 80
 # As browsers write one: in small letters, without a path, and without the scheme's own port.
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+# Of the options those that make nothing slower or less safe.
+_REDIS = re.compile(
+    r"|unix://(?:[^/?#@]*@)?/[^?#]+(?:\?db=[0-9]{1,5})?"
+    r"|redis(s)?://(?:[^/?#@]*@)?(?:[A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(?::[0-9]{1,5})?"
+    r"(?:/[0-9]{0,5})?(?(1)(?:\?(?:&?ssl_(?:ca_certs|certfile|keyfile)=[^&#]+)+)?)"
+)
 
 
 class SettingsError(ValueError):
@@ -24,11 +31,12 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one variable is read; ``default`` is written as a variable would be."""
+    """How one variable is read; ``default`` is written as one would be, a ``secret`` never told."""
 
     default: str
     allowed: str
     parse: Callable[[str], object]
+    secret: bool = False
 
     def read(self, text: str) -> object:
         """Give the value that ``text`` stands for.
@@ -40,7 +48,8 @@ class Rule:
             return self.parse(text)
         except ValueError:
             shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
-            raise ValidationError(f"found {shown!r}; allowed: {self.allowed}") from None
+            found = "found a value that is not shown" if self.secret else f"found {shown!r}"
+            raise ValidationError(f"{found}; allowed: {self.allowed}") from None
 
 
 def _path(default: str) -> Rule:
@@ -105,6 +114,17 @@ def _word(default: str, *words: str) -> Rule:
     return Rule(default, f"one of {', '.join(words)}", parse)
 
 
+def _redis() -> Rule:
+    def parse(text: str) -> str:
+        # A port that is none is a ValueError, too.
+        if not _REDIS.fullmatch(text) or urlsplit(text).port == 0:
+            raise ValueError(text)
+        return text
+
+    allowed = "nothing, or an address that starts with redis://, rediss:// or unix://"
+    return Rule("", allowed, parse, secret=True)
+
+
 def _bytes(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,16})(?: ?([KMG]I?B))?", text.upper())
     if not match:
@@ -147,6 +167,7 @@ class Settings:
     port: Annotated[int, _number("8000", 0, 65535)]
     workers: Annotated[int, _number("2", 1, 64)]
     log_level: Annotated[str, _word("info", "debug", "info", "warning", "error")]
+    cache: Annotated[str, _redis()]
     cache_bytes: Annotated[int, _size("64MiB", "0")]
     engine_threads: Annotated[int, _number("2", 1, 64)]
     engine_memory: Annotated[int, _size("1GiB", "64MiB")]

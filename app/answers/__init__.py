@@ -6,6 +6,7 @@ from app.answers.encoding import ENCODINGS, encoded
 from app.answers.keeper import Keeper
 from app.answers.memory import MemoryCache
 from app.answers.sending import Pieces
+from app.answers.shared import Shared
 from app.answers.spool import Spool, Spooled
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Known",
     "MemoryCache",
     "Pieces",
+    "Shared",
     "Spool",
     "Spooled",
     "encoded",

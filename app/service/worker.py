@@ -9,7 +9,7 @@ import pyarrow as pa
 import structlog
 
 from app.access import Admission, open_keyring
-from app.answers import Addresses, Keeper, MemoryCache, Spool
+from app.answers import Addresses, Keeper, MemoryCache, Shared, Spool
 from app.discovery import Plugins
 from app.engine import EngineLimits, Queue, Turns
 from app.errors import NoGenerationError
@@ -24,6 +24,7 @@ from app.generation import (
 )
 from app.http import Answering, App, Health, Services, build_app
 from app.logs import configure_logs
+from app.redis import Redis
 from app.refresh import Refresher
 from app.service.front import Front
 from app.service.manners import Manners
@@ -50,8 +51,11 @@ class Worker:
             "watches": False,
         }
         self.store = Store.at(settings.state)
+        key = self.store.key()
+        self.redis = Redis(settings.cache, key) if settings.cache else None
+        shared = Shared(self.redis, key) if self.redis else None
+        self.keeper = Keeper(MemoryCache(settings.cache_bytes), shared)
         self._opener = Opener(self.store, _engine_limits(settings, self.store), _turns(settings))
-        self.keeper = Keeper(MemoryCache(settings.cache_bytes))
         kept = KeptGenerations(self.store, self._opener.open)
         self.services = _services(settings, self.store, (self.keeper, kept))
         self.current = CurrentGeneration(self.store, self._open, self._take)
@@ -145,7 +149,8 @@ def make_front(settings: Settings, *, watch: bool = False) -> Front:
         worker.watch()
     # An address costs a tenth of its answer, so it has as much of the room.
     answers = (worker.keeper, Addresses(settings.cache_bytes // 10))
-    entrance = (Admission(open_keyring(settings), settings), Manners(settings.cors_origins))
+    admission = Admission(open_keyring(settings), settings, worker.redis)
+    entrance = (admission, Manners(settings.cors_origins))
     return Front(worker.current, entrance, answers, worker.app_for)
 
 

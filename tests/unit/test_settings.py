@@ -33,6 +33,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         port=8000,
         workers=2,
         log_level="info",
+        cache="",
         cache_bytes=64 * MIB,
         engine_threads=2,
         engine_memory=GIB,
@@ -117,6 +118,41 @@ def test_a_value_that_is_not_allowed_is_told_with_what_is(variable, text):
     (line,) = str(refusal.value).splitlines()
     assert line.startswith(f"{variable}: found {text[:80]!r}"[:-1])
     assert line.endswith(f"allowed: {rules()[variable].allowed}")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "redis://localhost",
+        "redis://:p%40ss@10.0.0.1:6379/3",
+        "rediss://ann:secret@redis.example:6380?ssl_ca_certs=/etc/own.crt",
+        "redis://[::1]:6379/",
+        "rediss://r?ssl_certfile=/a&ssl_keyfile=/b",
+        "unix:///run/redis.sock?db=2",
+    ],
+)
+def test_an_address_of_redis_is_taken(address):
+    assert read_settings({"ASSAY_CACHE": address}).cache == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("localhost:6379", "http://localhost", "redis://", "redis://:hunter2@", "unix://"),
+        *("redis://hunter2@localhost:x", "redis://localhost:70000", "redis://localhost:0"),
+        *("redis://:hunter2@localhost/x", "redis://localhost/1/2", "redis://[::1", "unix://?db=1"),
+        *("redis://:hunter2@localhost?socket_timeout=60", "redis://localhost?db=1"),
+        *("unix:///run/redis.sock?db=x", "redis://localhost#x", "redis://:hunter2/x@localhost"),
+        "rediss://localhost?ssl_cert_reqs=none",
+    ],
+)
+def test_what_is_no_address_of_redis_is_refused_untold(address):
+    with pytest.raises(SettingsError) as refusal:
+        read_settings({"ASSAY_CACHE": address})
+    allowed = "nothing, or an address that starts with redis://, rediss:// or unix://"
+    told = f"ASSAY_CACHE: found a value that is not shown; allowed: {allowed}"
+    assert str(refusal.value) == told
 
 
 def test_origins_stand_with_commas_between():
