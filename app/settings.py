@@ -62,9 +62,17 @@ def _path(default: str) -> Rule:
     return Rule(default, "a path; a relative one starts at the working directory", parse)
 
 
-def _maybe_path() -> Rule:
+def _path_or_address() -> Rule:
     parse = _path("").parse
-    return Rule("", "a path, or nothing", lambda text: parse(text) if text else None)
+
+    def parse_either(text: str) -> object:
+        if text.startswith("https://"):
+            return text
+        if "://" in text:
+            raise ValueError(text)
+        return parse(text) if text else None
+
+    return Rule("", "a path, an https address, or nothing", parse_either)
 
 
 def _text(allowed: str, default: str = "") -> Rule:
@@ -152,7 +160,7 @@ class Settings:
     # An empty default: where the keys are, the state directory decides.
     keys_file: Annotated[Path, _path("")]
     keys: Annotated[str, _text("JSON as in the keys file, or nothing")]
-    token_keys: Annotated[Path | None, _maybe_path()]
+    token_keys: Annotated[Path | str | None, _path_or_address()]
     token_algorithms: Annotated[str, _word("RS", "RS", "PS", "ES", "EdDSA", "HS")]
     token_issuer: Annotated[str, _text("any text")]
     token_audience: Annotated[str, _text("any text")]
