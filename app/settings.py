@@ -151,7 +151,7 @@ class Settings:
     """Everything that can be set; each field is a variable, ``ASSAY_`` and its name in capitals.
 
     Paths are absolute, ``…_bytes`` and ``…_memory`` are bytes, ``…_seconds`` are seconds.
-    A ``cache_bytes`` of 0 keeps nothing, an ``index_bytes`` of 0 makes no key index, and a
+    A ``cache_bytes`` of 0 keeps nothing, an ``index_bytes`` of 0 makes no index, and a
     ``port`` of 0 lets the system choose.
     """
 

@@ -1,4 +1,4 @@
-"""What a key index holds: each type of column as Arrow has it, and how its cells are read."""
+"""What an index holds: each type of column as Arrow has it, and how its cells are read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

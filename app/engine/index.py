@@ -67,7 +67,7 @@ def open_index(path: Path, table: Table) -> Index | None:
         batch = _mapped(path)
     except (OSError, ValueError) as error:
         # An index is a short cut: without it the engine answers the same.
-        log.warning("index not used", table=table.hash, reason=type(error).__name__)
+        log.warning("index not used", index=path.name, reason=type(error).__name__)
         return None
     kinds = {column.name: held(column.physical) for column in table.columns}
     columns = zip(batch.schema.names, batch.columns, strict=True)

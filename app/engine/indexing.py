@@ -34,16 +34,17 @@ def index_sql(table: str, columns: Sequence[TableColumn], order: Order) -> str:
     """Select what an index holds of a Table: no column that it cannot hold exactly."""
     kinds = [(column.name, held(column.physical)) for column in columns]
     cells = ", ".join(kind.expression(name) for name, kind in kinds if kind is not None)
-    with_nan = {column.name for column in columns if column.nan}
+    floats = {column.name for column in columns if column.physical in {"FLOAT", "DOUBLE"}}
     by = ", ".join(
-        _sorted_by(name, falling=falling, has_nan=name in with_nan) for name, falling in order
+        _sorted_by(name, falling=falling, is_float=name in floats) for name, falling in order
     )
     return f"SELECT {cells} FROM {table} AS stored ORDER BY {by}"
 
 
-def _sorted_by(name: str, *, falling: bool, has_nan: bool) -> str:
+def _sorted_by(name: str, *, falling: bool, is_float: bool) -> str:
     cell = f"stored.{quoted_name(name)}"
-    cell = f"CASE WHEN NOT isnan({cell}) THEN {cell} END" if has_nan else cell
+    # NaN is last, as null is. And the engine makes 0.0 of the -0.0 of a column that it sorts by.
+    cell = f"CASE WHEN NOT isnan({cell}) THEN {cell} END" if is_float else cell
     return f"{cell} {'DESC' if falling else 'ASC'} NULLS LAST"
 
 
@@ -60,7 +61,7 @@ def few_valued(columns: Sequence[TableColumn], rows: int) -> list[str]:
 def write_index(
     ordered: duckdb.DuckDBPyRelation, few: Sequence[str], path: Path, most_bytes: int
 ) -> int:
-    """Write an index of rows in the order of the keys, with ``few`` held by their values.
+    """Write an index of rows in their order, with ``few`` held by their values.
 
     Returns:
         The bytes of the file; 0 where it would be larger than ``most_bytes``, and there is none.

@@ -31,7 +31,7 @@ def load_table(loading: Loading, tables: Path, limits: EngineLimits, index_bytes
 
     Raises:
         SourceError: a file is no Parquet, or the files of the table do not fit each other.
-        TableError: the content does not keep what the dataset declares.
+        TableError: the content does not keep what the dataset declares, or prepares.
         NoRoomError: the disk, or the room to spill to, is full.
     """
     # Two datasets may be one table, and are loaded side by side.

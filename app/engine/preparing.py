@@ -21,8 +21,9 @@ from app.query import (
 )
 from app.table import Finding, Table, TableColumn
 
-# What the sets of a rollup may take: one bit for each different value, in each group.
-_MOST_SET_BYTES = 64 << 20
+# What the sets of a rollup may take, with a bit for each different value in each group: beyond it
+# putting them together takes longer than counting the rows.
+_MOST_SET_BYTES = 8 << 20
 # With fewer to put together a rollup saves nothing.
 _ROWS_A_GROUP = 2
 
@@ -70,14 +71,16 @@ class Preparer:
             size = self._indexed(name, order, self.table)
             if size:
                 prepared.indexes[name] = size
-            elif name != KEYS:
+            elif name != KEYS and self.indexing.most_bytes and self.table.rows:
                 told = "it is too large for an index, or none can hold one of its columns"
                 prepared.findings.append(_left_out(name, told))
         for name in self.dataset.prepare.rollups:
             try:
                 prepared.rollups[name] = self._rolled_up(name)
-            except duckdb.OutOfRangeException:
+            except (duckdb.OutOfRangeException, duckdb.ConversionException):
                 prepared.findings.append(_left_out(name, "no number can hold one of its figures"))
+            except duckdb.OutOfMemoryException:
+                prepared.findings.append(_left_out(name, "it takes more memory than there is"))
             except OverflowError as error:
                 prepared.findings.append(_left_out(name, str(error)))
         return prepared
@@ -103,11 +106,10 @@ class Preparer:
         if groups > self.table.rows // _ROWS_A_GROUP:
             raise OverflowError(f"it would have {groups:,} groups of {self.table.rows:,} rows")
         columns = sets_of(self.dataset, name)
+        known = {each.name: each.distinct or 0 for each in self.table.columns}
+        _check_sets(groups * sum(known[column] for column in columns))
         counts = [self._number(place, column) for place, column in enumerate(columns)]
-        size = groups * sum(counts) // 8
-        if size > _MOST_SET_BYTES:
-            told = f"its sets of values would take {size >> 20} MiB, more than"
-            raise OverflowError(f"{told} {_MOST_SET_BYTES >> 20}")
+        _check_sets(groups * sum(counts))
         sql = compile_rollup(self.dataset, name, list(zip(columns, counts, strict=True)))
         self.connection.execute(f"CREATE TABLE {self._in_file(name)} AS {sql}")
         found = self.connection.execute(f"FROM {self._in_file(name)} LIMIT 0").description
@@ -135,6 +137,12 @@ class Preparer:
 
     def _in_file(self, name: str) -> str:
         return f"{quoted_name(catalog_of(self.dataset.name))}.main.{quoted_name(name)}"
+
+
+def _check_sets(bits: int) -> None:
+    if bits > 8 * _MOST_SET_BYTES:
+        told = f"its sets of values would take {bits >> 23} MiB"
+        raise OverflowError(f"{told}, and {_MOST_SET_BYTES >> 20} are what helps")
 
 
 def _left_out(name: str, told: str) -> Finding:

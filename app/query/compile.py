@@ -178,7 +178,7 @@ def _compiled(dataset: Dataset, shape: _Shape) -> tuple[str, tuple[Column, ...],
 
 def _rollup(question: Query, shape: _Shape) -> RolledUp | None:
     """Give the rollup that tells all that is asked: figures, or which lineage there is."""
-    whole = not (shape.limited or shape.after)
+    whole = not (shape.limited or shape.offset or shape.after)
     if shape.measures or (shape.form == "summary" and whole):
         return rollup_for(question, windowed=shape.window is not None)
     return None

@@ -103,7 +103,7 @@ def read_measure(text: str) -> Measure:
     """Read ``count``, ``function:column`` or, of a forecast, ``function:forecast:actual``."""
     function, _, rest = text.partition(":")
     most = FUNCTIONS[function].columns if function in FUNCTIONS else 0
-    return Measure(text, function, tuple(rest.split(":", most - 1)) if rest and most else ())
+    return Measure(text, function, tuple(rest.split(":", max(most, 1) - 1)) if rest else ())
 
 
 def rollup_for(query: Query, *, windowed: bool) -> RolledUp | None:

@@ -1,30 +1,35 @@
 """Finds what ``prepare`` asks for that no Table can have. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from app.dataset import Dataset, Rollup
 from app.query.measures import FUNCTIONS, functions_of, is_scalar
-from app.query.query import Query, read_order
+from app.query.query import read_order
 from app.query.rollups import read_measure
 
 
 def unfit(dataset: Dataset) -> Iterator[tuple[str, str]]:
     """Find the orders and rollups that cannot be: the column, and what to say of it."""
-    names = [column.name for column in dataset.columns]
     for name, order in dataset.prepare.orders.items():
-        columns = [column for column, _ in read_order(order, names)]
-        for column in sorted({each for each in columns if columns.count(each) > 1}):
-            yield column, f"{name}: column {column!r} stands twice"
+        for column, told in _order(dataset, order):
+            yield column, f"{name}: {told}"
     for name, rollup in dataset.prepare.rollups.items():
         for column, told in (*_groups(dataset, rollup), *_measures(dataset, rollup)):
             yield column, f"{name}: {told}"
 
 
+def _order(dataset: Dataset, order: Sequence[str]) -> Iterator[tuple[str, str]]:
+    names = [column for column, _ in read_order(order, [each.name for each in dataset.columns])]
+    yield from _unknown(dataset, names)
+    for name in sorted({each for each in names if names.count(each) > 1}):
+        yield name, f"column {name!r} stands twice"
+
+
 def _groups(dataset: Dataset, rollup: Rollup) -> Iterator[tuple[str, str]]:
-    for name in rollup.by:
-        column = Query(dataset).column(name)
+    yield from _unknown(dataset, rollup.by)
+    for column in filter(None, map(dataset.column, rollup.by)):
         if not is_scalar(column):
-            yield name, f"column {name!r} is {column.type}, which cannot be grouped by"
+            yield column.name, f"column {column.name!r} is {column.type}: it cannot be grouped by"
 
 
 def _measures(dataset: Dataset, rollup: Rollup) -> Iterator[tuple[str, str]]:
@@ -32,10 +37,18 @@ def _measures(dataset: Dataset, rollup: Rollup) -> Iterator[tuple[str, str]]:
         measure = read_measure(text)
         needed = FUNCTIONS[measure.function].columns
         if len(measure.columns) != needed:
-            yield "", f"{text!r} needs {needed} columns, as in function:column"
-        for name in measure.columns:
-            allowed = functions_of(Query(dataset).column(name))
+            yield "", f"{text!r} names {len(measure.columns)} columns and needs {needed}"
+        yield from _unknown(dataset, measure.columns)
+        for column in filter(None, map(dataset.column, measure.columns)):
+            allowed = functions_of(column)
             # Of a forecast and its actual are needed what sums are made of.
             if ("sum" if needed > 1 else measure.function) not in allowed:
                 told = ", ".join(allowed) or "nothing"
-                yield name, f"{text!r} cannot be asked of it; allowed: {told}"
+                yield column.name, f"{text!r} cannot be asked of it; allowed: {told}"
+
+
+def _unknown(dataset: Dataset, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Find what the file may have and a ``strict`` dataset does not serve."""
+    for name in names:
+        if not dataset.has_column(name):
+            yield name, f"no column {name!r} is served"
