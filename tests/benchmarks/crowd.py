@@ -117,13 +117,12 @@ def main(port: int, clients: int, seconds: float) -> None:
     requests = sys.stdin.buffer.read().split(b"\0")
     crowd = gather(port, clients, seconds, cycle(requests))
     found = {
-        "answered_pct": crowd.share(200),
-        "limited_pct": crowd.share(429),
-        "busy_pct": crowd.share(503),
-        "per_second": len(crowd.took) / seconds,
+        "200_pct": crowd.share(200),
+        "429_pct": crowd.share(429),
+        "503_pct": crowd.share(503),
+        "Retry-After_pct": 100 * crowd.told_when / crowd.statuses.total(),
+        "answers_per_second": len(crowd.took) / seconds,
         "p99_ms": latency(crowd.took).p99_ms,
-        "with_retry_after": crowd.told_when,
-        "refused": crowd.statuses.total() - len(crowd.took),
     }
     click.echo(json.dumps(found))
 

@@ -5,7 +5,7 @@ from itertools import islice
 from tests.benchmarks.connection import Connection
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.place import Place
-from tests.benchmarks.service import Service, running
+from tests.benchmarks.service import Launch, Service, running
 from tests.benchmarks.target import Target
 from tests.benchmarks.workload import ALL, draws
 
@@ -22,9 +22,7 @@ def weigh(target: Target, place: Place, figures: Figures) -> None:
     Raises:
         NotStartedError: it does not start.
     """
-    with running(target, place):
-        # It may have had to load first.
-        pass
+    Launch.at(target, place).load()
     if "workers" not in target.values:
         _weigh(target, target.name, place, figures)
         return

@@ -11,6 +11,7 @@ from tests.benchmarks.workload import NAMED
 BEGIN, END = "<!-- figures: `make bench` writes them -->", "<!-- end of figures -->"
 _BASE = "roapi"
 _COMPARED = ("p50_ms", "per_second")
+_UNITS = {"us": "µs", "mb": "MB", "pct": "%", "cpu": "CPU"}
 
 Row = list[str]
 
@@ -83,7 +84,7 @@ def _table(rows: list[Row]) -> str:
 
 
 def _words(what: str) -> str:
-    return what.replace("_", " ")
+    return " ".join(_UNITS.get(word, word) for word in what.split("_"))
 
 
 def _number(value: float | None) -> str:

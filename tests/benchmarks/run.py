@@ -20,7 +20,6 @@ from tests.benchmarks.workload import NAMED
 LOOKS = ("footprint", "pressure", "renewal", "growth")
 _WEIGHED = ("assay", "roapi")
 _GROWN = ("assay", "roapi", "naive")
-_GROWTH = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Run:
     """What is measured: ``parts`` are names of workloads and of looks.
 
     Gold tables are kept in ``folder``; all else that is written there goes with the run.
-    ``seconds`` is how long each look looks.
+    There are ``growth`` times as many items to look at growth, and each look takes ``seconds``.
     """
 
     folder: Path
@@ -36,6 +35,7 @@ class Run:
     parts: Collection[str] = (*NAMED, *LOOKS)
     targets: Collection[str] = ALL
     items: int = 5_000
+    growth: int = 10
     pace: Pace = field(default_factory=Pace)
     seconds: float = 8.0
 
@@ -45,10 +45,10 @@ class Run:
         with self._place(self.items) as place:
             self._rounds(place, figures, tell)
             self._looks(place, figures, tell)
-        if "growth" in self.parts:
-            with self._place(self.items) as once, self._place(self.items * _GROWTH) as grown:
+            if "growth" in self.parts:
                 targets = [read_target(name) for name in _GROWN if name in self.targets]
-                grow(targets, {"1x": once, f"{_GROWTH}x": grown}, figures, tell)
+                with self._place(self.items * self.growth) as grown:
+                    grow(targets, {"1x": place, f"{self.growth}x": grown}, figures, tell)
         return figures
 
     @contextmanager

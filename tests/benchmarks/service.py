@@ -75,19 +75,18 @@ class Launch:
             )
 
     def load(self) -> float:
-        """Load once in this place; give the seconds that it took, 0 if it was done before.
+        """Load once in this place; give the seconds that it took, now or then.
 
         Raises:
             NotStartedError: it fails.
         """
-        done = self.folder / "loaded"
-        if not self.target.load or done.exists():
-            return 0.0
-        started = time.perf_counter()
-        if self.start(self.target.load).wait(_LONGEST_LOAD_SECONDS):
-            raise self.not_started("does not load")
-        done.touch()
-        return time.perf_counter() - started
+        took = self.folder / "load_seconds"
+        if self.target.load and not took.exists():
+            started = time.perf_counter()
+            if self.start(self.target.load).wait(_LONGEST_LOAD_SECONDS):
+                raise self.not_started("does not load")
+            took.write_text(f"{time.perf_counter() - started}")
+        return float(took.read_text()) if took.exists() else 0.0
 
     def not_started(self, what: str) -> NotStartedError:
         """Say what the target said last; it may hold paths of this machine, so names are enough."""
