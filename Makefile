@@ -1,11 +1,14 @@
 # Needs GNU make and Python 3.11 or later. Every path is relative, so the folder may have any name.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test soak check lock clean venv env env-dev env-duckdb2 static quick all-tests duckdb2-tests
+.PHONY: help demo test soak bench check lock clean venv env env-dev env-duckdb2 env-peers static quick all-tests duckdb2-tests
 
 PORT ?= 8000
 # Processes that run tests side by side.
 WORKERS ?= 2
+# How often each cell of the benchmark is measured, and which parts; empty is all of them.
+ROUNDS ?= 3
+ONLY ?=
 # The interpreter to make .venv with; empty takes the first of these that is new enough.
 PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python3.14)
@@ -27,13 +30,18 @@ test: env-dev env-duckdb2 static duckdb2-tests all-tests ## Every check and ever
 
 soak: env-dev ## Storms, exports of a gigabyte and thousands of random questions (about half an hour)
 	@$(PY) -m pytest -s -p no:randomly --soak --timeout 1800 tests/journeys/test_endurance.py tests/journeys/test_trouble.py \
-	  tests/journeys/test_exports_served.py tests/journeys/test_rows_oracle.py tests/contract/test_openapi_fuzzed.py
+	  tests/journeys/test_exports_served.py tests/journeys/test_rows_oracle.py tests/journeys/test_flood.py \
+	  tests/journeys/test_injection.py tests/journeys/test_slow_clients.py tests/contract/test_openapi_fuzzed.py
+
+bench: env-dev env-peers ## Measure against peers on a quiet machine (ROUNDS=1 ONLY="kept range" for a part)
+	@$(PY) -m tests.benchmarks --rounds $(ROUNDS) --only "$(ONLY)"
 
 check: env-dev static quick ## Format, lint, types, floors, policy and the quick tests
 
 lock: env-dev ## Pin again what pyproject.toml asks for (UPGRADE=--upgrade for the newest)
 	$(LOCK) pyproject.toml --output-file requirements_deployment.txt
 	$(LOCK) pyproject.toml --group dev --constraint requirements_deployment.txt --output-file requirements_dev.txt
+	$(LOCK) --group pyproject.toml:peers --output-file tests/benchmarks/requirements.txt
 	echo 'duckdb>=2,<2.1' | $(LOCK) --no-config --no-deps - --output-file requirements_duckdb2.txt
 
 clean: ## Remove the environment and caches; data/ and .assay/ stay
@@ -84,6 +92,14 @@ env-duckdb2: venv
 	  rm -rf .venv/duckdb2 && \
 	  $(PIP) --require-hashes --no-deps --target .venv/duckdb2 -r requirements_duckdb2.txt && \
 	  cp requirements_duckdb2.txt .venv/.ready-duckdb2; }
+
+env-peers: venv
+	@cmp -s tests/benchmarks/requirements.txt .venv/.ready-peers || { \
+	  printf '\n==> installing the peers (tests/benchmarks/requirements.txt)\n' && \
+	  $(PY) -m venv --clear .venv/peers && \
+	  .venv/peers/bin/python -m pip --disable-pip-version-check --no-input install \
+	    --require-hashes -r tests/benchmarks/requirements.txt && \
+	  cp tests/benchmarks/requirements.txt .venv/.ready-peers; }
 
 # Debian keeps ensurepip, which venv needs, in a package of its own.
 venv:

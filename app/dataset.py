@@ -92,6 +92,25 @@ class Freshness:
         return min(changes, default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """Figures to be worked out beforehand for each group of ``by``; written as ``sum:forecast``."""
+
+    by: tuple[str, ...]
+    measures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """What makes questions cheap and changes no answer, by the names of its tables and files.
+
+    An order is columns, ``-`` before those that fall. In a Generation only what its Table has.
+    """
+
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rollups: Mapping[str, Rollup] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """One entry of ``datasets.yaml``.
@@ -124,10 +143,17 @@ class Dataset:
     generic: bool = True
     strict: bool = False
     access: str = PUBLIC
+    prepare: Prepare = field(default_factory=Prepare)
 
     def column(self, name: str) -> Column | None:
         """Give the column of that name, if there is one."""
         return next((column for column in self.columns if column.name == name), None)
+
+    def stored_name(self, name: str) -> str:
+        """Give the name that the Table has for a column; one of a Constant keeps its own."""
+        column = self.column(name)
+        known = None if column is None else column.stored
+        return known if known and isinstance(known, str) else name
 
     def has_column(self, name: str) -> bool:
         """Tell whether a column of that name is served."""

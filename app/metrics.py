@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 # In seconds. Behind the last one comes what took longer, and behind that the sum.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # Clients may call a method whatever they like, and a metric must not have a series for each.
-_METHODS = {"GET": "GET", "HEAD": "HEAD", "POST": "POST"}
+_METHODS = {each: each for each in ("GET", "HEAD", "OPTIONS", "POST")}
 
 Spread = list[float]
 Group = TypeVar("Group")

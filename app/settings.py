@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast, get_type_hints
+from urllib.parse import urlsplit
 
 from environs import Env, EnvValidationError, ValidationError
 
@@ -14,6 +15,14 @@ PREFIX = "ASSAY_"
 _UNITS = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30}
 _MOST_BYTES = 1 << 50
 _LONGEST_SHOWN = 80
+# As browsers write one: in small letters, without a path, and without the scheme's own port.
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
+# Of the options those that make nothing slower or less safe.
+_REDIS = re.compile(
+    r"|unix://(?:[^/?#@]*@)?/[^?#]+(?:\?db=[0-9]{1,5})?"
+    r"|redis(s)?://(?:[^/?#@]*@)?(?:[A-Za-z0-9._-]{1,253}|\[[0-9a-fA-F:.]{2,45}\])(?::[0-9]{1,5})?"
+    r"(?:/[0-9]{0,5})?(?(1)(?:\?(?:&?ssl_(?:ca_certs|certfile|keyfile)=[^&#]+)+)?)"
+)
 
 
 class SettingsError(ValueError):
@@ -22,11 +31,12 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one variable is read; ``default`` is written as a variable would be."""
+    """How one variable is read; ``default`` is written as one would be, a ``secret`` never told."""
 
     default: str
     allowed: str
     parse: Callable[[str], object]
+    secret: bool = False
 
     def read(self, text: str) -> object:
         """Give the value that ``text`` stands for.
@@ -38,7 +48,8 @@ class Rule:
             return self.parse(text)
         except ValueError:
             shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
-            raise ValidationError(f"found {shown!r}; allowed: {self.allowed}") from None
+            found = "found a value that is not shown" if self.secret else f"found {shown!r}"
+            raise ValidationError(f"{found}; allowed: {self.allowed}") from None
 
 
 def _path(default: str) -> Rule:
@@ -51,9 +62,17 @@ def _path(default: str) -> Rule:
     return Rule(default, "a path; a relative one starts at the working directory", parse)
 
 
-def _maybe_path() -> Rule:
+def _path_or_address() -> Rule:
     parse = _path("").parse
-    return Rule("", "a path, or nothing", lambda text: parse(text) if text else None)
+
+    def parse_either(text: str) -> object:
+        if text.startswith("https://"):
+            return text
+        if "://" in text:
+            raise ValueError(text)
+        return parse(text) if text else None
+
+    return Rule("", "a path, an https address, or nothing", parse_either)
 
 
 def _text(allowed: str, default: str = "") -> Rule:
@@ -76,6 +95,16 @@ def _number(default: str, least: int, most: int) -> Rule:
     return Rule(default, f"a whole number from {least} to {most}", parse)
 
 
+def _origins() -> Rule:
+    def parse(text: str) -> str:
+        origins = [each.strip() for each in text.split(",")] if text else []
+        if origins != ["*"] and not all(map(_ORIGIN.fullmatch, origins)):
+            raise ValueError(text)
+        return ",".join(origins)
+
+    return Rule("", "origins such as https://a.example, with commas between, or * alone", parse)
+
+
 def _size(default: str, least: str) -> Rule:
     def parse(text: str) -> int:
         return _within(_bytes(text), _bytes(least), _MOST_BYTES)
@@ -91,6 +120,17 @@ def _word(default: str, *words: str) -> Rule:
         return text
 
     return Rule(default, f"one of {', '.join(words)}", parse)
+
+
+def _redis() -> Rule:
+    def parse(text: str) -> str:
+        # A port that is none is a ValueError, too.
+        if not _REDIS.fullmatch(text) or urlsplit(text).port == 0:
+            raise ValueError(text)
+        return text
+
+    allowed = "nothing, or an address that starts with redis://, rediss:// or unix://"
+    return Rule("", allowed, parse, secret=True)
 
 
 def _bytes(text: str) -> int:
@@ -111,7 +151,7 @@ class Settings:
     """Everything that can be set; each field is a variable, ``ASSAY_`` and its name in capitals.
 
     Paths are absolute, ``…_bytes`` and ``…_memory`` are bytes, ``…_seconds`` are seconds.
-    A ``cache_bytes`` of 0 keeps nothing, an ``index_bytes`` of 0 makes no key index, and a
+    A ``cache_bytes`` of 0 keeps nothing, an ``index_bytes`` of 0 makes no index, and a
     ``port`` of 0 lets the system choose.
     """
 
@@ -120,7 +160,7 @@ class Settings:
     # An empty default: where the keys are, the state directory decides.
     keys_file: Annotated[Path, _path("")]
     keys: Annotated[str, _text("JSON as in the keys file, or nothing")]
-    token_keys: Annotated[Path | None, _maybe_path()]
+    token_keys: Annotated[Path | str | None, _path_or_address()]
     token_algorithms: Annotated[str, _word("RS", "RS", "PS", "ES", "EdDSA", "HS")]
     token_issuer: Annotated[str, _text("any text")]
     token_audience: Annotated[str, _text("any text")]
@@ -129,12 +169,14 @@ class Settings:
     guesses_per_minute: Annotated[int, _number("10", 0, 1000000)]
     requests_per_minute: Annotated[int, _number("0", 0, 1000000)]
     trusted_proxies: Annotated[int, _number("0", 0, 10)]
+    cors_origins: Annotated[str, _origins()]
     plugins: Annotated[Path, _path("plugins")]
     host: Annotated[str, _host("127.0.0.1")]
     port: Annotated[int, _number("8000", 0, 65535)]
     workers: Annotated[int, _number("2", 1, 64)]
     log_level: Annotated[str, _word("info", "debug", "info", "warning", "error")]
     tracing: Annotated[str, _word("off", "off", "otlp")]
+    cache: Annotated[str, _redis()]
     cache_bytes: Annotated[int, _size("64MiB", "0")]
     engine_threads: Annotated[int, _number("2", 1, 64)]
     engine_memory: Annotated[int, _size("1GiB", "64MiB")]
@@ -142,7 +184,7 @@ class Settings:
     index_bytes: Annotated[int, _size("2GiB", "0")]
     queries_running: Annotated[int, _number("4", 1, 64)]
     queries_waiting: Annotated[int, _number("60", 0, 1000)]
-    query_seconds: Annotated[int, _number("10", 1, 3600)]
+    query_seconds: Annotated[int, _number("2", 1, 3600)]
     exports_running: Annotated[int, _number("2", 1, 64)]
     exports_waiting: Annotated[int, _number("16", 0, 1000)]
     export_seconds: Annotated[int, _number("300", 1, 86400)]

@@ -1,11 +1,11 @@
 """A Table: one dataset's content, verified, in our own file; its facts, not its rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from app.dataset import Column, Dataset, moment
+from app.dataset import Column, Dataset, Prepare, moment
 
 Fact = Mapping[str, object]
 
@@ -50,7 +50,8 @@ class Table:
     ``versions`` holds, for each dataset_id and model_version, its rows and its spans of
     ``generated_at`` and of the dataset's time. ``files`` holds what it was loaded from,
     ``findings`` the warnings of its check. ``index_bytes`` is the size of its key index, 0
-    where it has none.
+    where it has none. ``orders`` holds the bytes of the index of each further order.
+    ``rollups`` are Tables within this one: rows, columns and an index are all that is known.
     """
 
     hash: str
@@ -61,6 +62,14 @@ class Table:
     files: tuple[Fact, ...] = ()
     findings: tuple[Fact, ...] = ()
     index_bytes: int = 0
+    orders: Mapping[str, int] = field(default_factory=dict)
+    rollups: Mapping[str, "Table"] = field(default_factory=dict)
+
+    @property
+    def all_bytes(self) -> int:
+        """Give the bytes of all its files."""
+        rollups = sum(rollup.all_bytes for rollup in self.rollups.values())
+        return self.bytes + self.index_bytes + sum(self.orders.values()) + rollups
 
     @property
     def model_versions(self) -> list[str]:
@@ -79,7 +88,10 @@ class Table:
         return max(map(moment, spans), default=None)
 
     def completed(self, dataset: Dataset) -> Dataset:
-        """Give the dataset with every column that is served, as this Table holds it."""
+        """Give the dataset with every column that is served, and what is prepared, as it is here.
+
+        The smallest rollup comes first.
+        """
         declared = {column.name: column for column in dataset.columns}
         return replace(
             dataset,
@@ -92,6 +104,13 @@ class Table:
                     stored=each.name,
                 )
                 for each in self.columns
+            ),
+            prepare=Prepare(
+                {name: dataset.prepare.orders[name] for name in self.orders},
+                {
+                    name: dataset.prepare.rollups[name]
+                    for name in sorted(self.rollups, key=lambda name: self.rollups[name].rows)
+                },
             ),
         )
 
@@ -106,7 +125,8 @@ class Table:
         columns = tuple(TableColumn(**each) for each in given.pop("columns"))
         for name in ("versions", "files", "findings"):
             given[name] = tuple(given[name])
-        return cls(columns=columns, **given)
+        rollups = {name: cls.from_fact(each) for name, each in given.pop("rollups", {}).items()}
+        return cls(columns=columns, rollups=rollups, **given)
 
 
 NO_TABLE = Table("", 0, 0, ())

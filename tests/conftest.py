@@ -1,6 +1,7 @@
 """Shared fixtures: real Parquet, a real Store, the real WSGI front, and real worker processes."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -18,23 +20,27 @@ from urllib.request import urlopen
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import redis
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from werkzeug.test import Client
 
+import app.redis
 from app.access import keep_key, new_key
 from app.dataset import Constant, Dataset, Lineage
 from app.engine import (
     DuckEngine,
     EngineLimits,
-    KeyIndex,
+    Index,
     Loading,
     Queue,
+    index_suffix,
     load_table,
     open_index,
 )
 from app.generation import Store
-from app.query import Query, Rows, compile_query
+from app.logs import hidden
+from app.query import KEYS, Query, Rows, compile_query
 from app.refresh import Job, Jobs, Request, build_waiting
 from app.service import make_front
 from app.settings import Settings, read_settings
@@ -229,9 +235,9 @@ class Bench:
         table = load_table(loading, self.folder, self.limits, index_bytes)
         return table.completed(loading.dataset), table
 
-    def index(self, table: Table) -> KeyIndex | None:
-        """The key index of a Table, if it has one that is whole."""
-        return open_index(self.folder / f"{table.hash}.index", table)
+    def index(self, table: Table, order: str = KEYS, rollup: Table | None = None) -> Index | None:
+        """The index of an order of a Table, or of a rollup in it, if it has one that is whole."""
+        return open_index(self.folder / f"{table.hash}{index_suffix(order)}", rollup or table)
 
     def engine(self, *loaded: tuple[Dataset, Table], queue: Queue | None = None) -> DuckEngine:
         """An engine on these Tables, in its shut box."""
@@ -332,6 +338,82 @@ def server(settings: Settings, tmp_path: Path) -> Iterator[StartServer]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    for log in tmp_path.glob("server-*.log"):
+        told = log.read_text(errors="replace")
+        assert hidden(told) == told, "a log tells a key or a token"
+
+
+@dataclass
+class RedisServer:
+    """A Redis of this test's own; it can be killed, frozen and started again."""
+
+    folder: Path
+    port: int
+    arguments: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(self.folder)]
+        self.process = subprocess.Popen(
+            [*command, *self.arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                assert time.monotonic() < until, "Redis does not start"
+                time.sleep(0.01)
+            else:
+                return
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    @contextmanager
+    def client(self, **options: Any) -> Iterator[redis.Redis]:
+        """A client of the test's own, which sees and changes everything."""
+        with redis.Redis(port=self.port, **options) as client:
+            yield client
+
+
+StartRedis = Callable[..., RedisServer]
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[StartRedis]:
+    """Starts a real ``redis-server`` on a free port; killed after the test."""
+    if shutil.which("redis-server") is None:
+        told = "redis-server is not installed"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(told)
+    started: list[RedisServer] = []
+
+    def start(*arguments: str) -> RedisServer:
+        started.append(RedisServer(tmp_path, free_port(), arguments))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.kill()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis may take its time: how busy the machine is says nothing about what is tested."""
+    for name in ("socket_timeout", "socket_connect_timeout"):
+        monkeypatch.setitem(app.redis._PATIENCE, name, 30.0)  # noqa: SLF001 - to be tested without
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -6,17 +6,23 @@ from typing import Any
 from app.access.caller import Caller
 from app.access.keyring import Keyring
 from app.access.limits import Limit
-from app.errors import CredentialError
+from app.access.sharedlimits import SharedLimit
+from app.errors import CredentialError, RateUnknownError
+from app.redis import Redis
 from app.settings import Settings
 
 
 class Admission:
-    """Stands before everything else; knows a request by its WSGI environment alone."""
+    """Stands before everything else; knows a request by its WSGI environment alone.
 
-    def __init__(self, keyring: Keyring, settings: Settings) -> None:
+    With ``redis`` all workers count together.
+    """
+
+    def __init__(self, keyring: Keyring, settings: Settings, redis: Redis | None = None) -> None:
         self._keyring = keyring
-        self._guesses = Limit(settings.guesses_per_minute)
-        self._requests = Limit(settings.requests_per_minute)
+        self._guesses = _limit("guesses", settings.guesses_per_minute, redis)
+        self._requests = _limit("requests", settings.requests_per_minute, redis)
+        self._redis = redis if self._guesses.most or self._requests.most else None
         self._proxies = settings.trusted_proxies
 
     def caller(self, environ: Mapping[str, Any]) -> Caller:
@@ -26,6 +32,7 @@ class Admission:
             ConflictingCredentialsError: two different credentials are given.
             CredentialError: the one that is given is not valid.
             TooManyRequestsError: too many wrong ones came from there, or too many requests.
+            RateUnknownError: it would change something, and nobody knows how many there were.
         """
         address = client_address(environ, self._proxies)
         given = environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY")
@@ -37,10 +44,14 @@ class Admission:
         except CredentialError:
             self._guesses.count(address)
             raise
-        client = caller.key_id or address
-        self._requests.check(client)
-        self._requests.count(client)
+        self._requests.count(caller.key_id or address)
+        if self._redis and environ.get("REQUEST_METHOD") == "POST" and not self._redis.works():
+            raise RateUnknownError("Requests cannot be counted now; reading goes on.")
         return caller
+
+
+def _limit(name: str, most: int, redis: Redis | None) -> Limit:
+    return Limit(most) if redis is None else SharedLimit(name, most, redis)
 
 
 def client_address(environ: Mapping[str, Any], proxies: int) -> str:

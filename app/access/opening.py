@@ -25,14 +25,18 @@ def _tokens(settings: Settings) -> Tokens | None:
         return None
     if not settings.token_issuer or not settings.token_audience:
         raise KeyFileError("ASSAY_TOKEN_KEYS: needs ASSAY_TOKEN_ISSUER and ASSAY_TOKEN_AUDIENCE")
+    place, family = settings.token_keys, settings.token_algorithms
+    if isinstance(place, str) and family == "HS":
+        raise KeyFileError("ASSAY_TOKEN_KEYS: a secret of HS is never fetched; give a file")
     trust = Trust(
-        settings.token_algorithms,
+        family,
         settings.token_issuer,
         settings.token_audience,
         settings.token_scopes,
         settings.token_seconds,
     )
-    tokens = Tokens(settings.token_keys, trust)
-    if tokens.problem:
+    tokens = Tokens(place, trust)
+    # What is fetched may come later: meanwhile no token is believed, and everybody else is served.
+    if tokens.problem and not isinstance(place, str):
         raise KeyFileError(f"ASSAY_TOKEN_KEYS: {tokens.problem}")
     return tokens

@@ -12,6 +12,7 @@ from typing import Any
 import jwt
 
 from app.access.caller import Caller, is_scope
+from app.access.fetched import Fetched
 from app.access.tokenkeys import TokenKey, key_of, parse_token_keys
 from app.access.watched import Watched
 from app.errors import CredentialError
@@ -41,17 +42,22 @@ class Trust:
 
 
 class Tokens:
-    """Reads tokens by the keys of a file, which is read again whenever it changes."""
+    """Reads tokens by the keys of a file, or of an https address; new keys are found by itself."""
 
-    def __init__(self, path: Path, trust: Trust) -> None:
+    def __init__(self, place: Path | str, trust: Trust) -> None:
         self._trust = trust
-        self._keys = Watched[tuple[TokenKey, ...]](
-            path, lambda content: parse_token_keys(content, trust.family), ()
+        self._keys: Watched[tuple[TokenKey, ...]] | Fetched[tuple[TokenKey, ...]]
+
+        def parse(content: bytes) -> tuple[TokenKey, ...]:
+            return parse_token_keys(content, trust.family)
+
+        self._keys = (
+            Fetched(place, parse, ()) if isinstance(place, str) else Watched(place, parse, ())
         )
 
     @property
     def problem(self) -> str:
-        """Say what is wrong with the file of keys, without its path; empty if nothing."""
+        """Say what is wrong with the keys, without where they are; empty if nothing."""
         problem = self._keys.problem
         return problem if problem or self._keys.content else "no such file"
 

@@ -1,13 +1,15 @@
 """An Answer: finished bytes with headers, and the identity that names them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
+from time import time
 from typing import Any, Literal
 
 import orjson
 
 from app import __version__
+from app.dataset import PUBLIC
 
 Outcome = Literal["kept", "made"]
 KEPT: Outcome = "kept"
@@ -21,6 +23,8 @@ class Identity:
     ``query`` is canonical: the checked parameters with their defaults, in one order.
     ``freshness`` is told in the body, so an answer that was fresh is another one later.
     ``scope`` is what one needs to see it; Answers of different scopes have nothing in common.
+    ``committed`` is when the Generation was: a state directory that is brought back from a copy
+    gives its number again.
     """
 
     generation: int
@@ -30,13 +34,20 @@ class Identity:
     format: str = "json"
     encoding: str = ""
     scope: str = ""
+    committed: str = ""
 
     @property
     def text(self) -> str:
         """Write it as one line; the Generation comes first, so that its Answers go together."""
         form = f"{self.format} {self.encoding}"
         asked = (self.generation, self.route, self.query, form)
-        return "\n".join(map(str, (*asked, self.freshness, self.scope, __version__)))
+        of = (self.freshness, self.scope, self.committed, __version__)
+        return "\n".join(map(str, (*asked, *of)))
+
+    @property
+    def shareable(self) -> bool:
+        """Tell whether it may leave the worker: nobody needs a scope, and it is not compressed."""
+        return self.scope in {"", PUBLIC} and not self.encoding
 
     @property
     def file(self) -> str:
@@ -56,13 +67,20 @@ class Identity:
 class Answer:
     """Finished bytes; ``told`` is what the request's log line repeats.
 
-    One that is ``spooled`` says only that: the rest is in a file of the same identity.
+    One that is ``spooled`` says only that: the rest is in a file of the same identity. It is
+    kept ``until`` a time in seconds of the clock, and so is what is made of it.
     """
 
     body: bytes
     headers: Mapping[str, str]
     told: Mapping[str, object] = field(default_factory=dict)
     spooled: bool = False
+    until: float = field(default=0.0, compare=False)
+
+    def lasting(self, seconds: int) -> "Answer":
+        """Give it with its end set: after so many seconds at most."""
+        end = time() + seconds
+        return replace(self, until=min(self.until, end) if self.until else end)
 
     def as_bytes(self) -> bytes:
         """Write it for a cache: a line of JSON, then the body as it is."""

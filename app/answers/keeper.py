@@ -1,12 +1,15 @@
 """Keeps Answers, and makes each one once however many ask for it at the same time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from threading import Lock
+from time import time
 
 from app.answers.answer import KEPT, MADE, Answer, Identity, Outcome
 from app.answers.memory import MemoryCache
+from app.answers.shared import Make, Shared
 
 _PROBE = "probe"
 
@@ -21,16 +24,18 @@ class _Flight:
 
 
 class Keeper:
-    """The Answers of a worker, whatever Generation they belong to: their identities tell."""
+    """The Answers of a worker, whatever Generation they belong to: their identities tell.
 
-    def __init__(self, cache: MemoryCache) -> None:
+    What is not in its memory may be ``shared`` by another worker.
+    """
+
+    def __init__(self, cache: MemoryCache, shared: Shared | None = None) -> None:
         self._cache = cache
+        self._shared = shared
         self._flights: dict[str, _Flight] = {}
         self._lock = Lock()
 
-    def answer(
-        self, identity: Identity, seconds: int, make: Callable[[], Answer]
-    ) -> tuple[Answer, Outcome]:
+    def answer(self, identity: Identity, seconds: int, make: Make) -> tuple[Answer, Outcome]:
         """Give the kept Answer, or make it and keep it for so many seconds.
 
         Only one caller makes it; the others wait and get the same. Where making fails
@@ -47,9 +52,10 @@ class Keeper:
             kept = self._cache.get(key)
             if kept is not None:
                 return Answer.from_bytes(kept), KEPT
-            flight.made = make()
-            self._cache.set(key, flight.made.as_bytes(), timeout=seconds)
-            return flight.made, MADE
+            flight.made, outcome = self._shared_or_made(identity, seconds, make)
+            left = timedelta(seconds=flight.made.until - time())
+            self._cache.set(key, flight.made.as_bytes(), timeout=left)
+            return flight.made, outcome
 
     def kept(self, identity: Identity) -> Answer | None:
         """Give the Answer if it is kept; makes nothing."""
@@ -59,7 +65,8 @@ class Keeper:
     def works(self) -> bool:
         """Tell whether what is kept can be read again; a cache of no bytes works as it should."""
         probe = self._cache.set(_PROBE, _PROBE.encode(), timeout=1)
-        return not probe or self._cache.get(_PROBE) == _PROBE.encode()
+        works = not probe or self._cache.get(_PROBE) == _PROBE.encode()
+        return works and (self._shared is None or self._shared.works())
 
     def drop_older(self, generation: int) -> int:
         """Forget the Answers of all other Generations; give how many there were."""
@@ -69,6 +76,17 @@ class Keeper:
     def bytes(self) -> int:
         """Give how many bytes are kept."""
         return self._cache.bytes
+
+    def _shared_or_made(
+        self, identity: Identity, seconds: int, make: Make
+    ) -> tuple[Answer, Outcome]:
+        def lasting() -> Answer:
+            return make().lasting(seconds)
+
+        if self._shared is None or seconds <= 0 or not identity.shareable:
+            return lasting(), MADE
+        answer, outcome = self._shared.answer(identity.text, seconds, lasting)
+        return answer.lasting(seconds), outcome
 
     @contextmanager
     def _flight(self, key: str) -> Iterator[_Flight]:

@@ -18,6 +18,10 @@ from app.plugin import Endpoint, PluginHooks
 
 log = structlog.get_logger()
 
+# Health tells everybody; what was raised stands in the log.
+_IMPORTED = "failed while it was imported"
+_USED = "failed while it was used"
+
 
 class Plugins:
     """The plugins of one service, found once at its start.
@@ -35,12 +39,12 @@ class Plugins:
 
     def fail(self, plugin: str, error: BaseException) -> None:
         """Remember that a plugin brings what cannot be served; the log has the rest."""
-        self.failures[plugin] = f"{type(error).__name__} while it was used"
+        self.failures[plugin] = _USED
         log.error("plugin failed", plugin=plugin, exc_info=error)
 
     def stumble(self, plugin: str, error: BaseException) -> None:
         """Remember that a plugin failed on a call, until it answers one; the log has the rest."""
-        self._stumbled[plugin] = f"{type(error).__name__} while it was used"
+        self._stumbled[plugin] = _USED
         log.error("plugin failed", plugin=plugin, exc_info=error)
 
     def answered(self, plugin: str) -> None:
@@ -153,4 +157,4 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
 def _reason(error: BaseException) -> str:
     if isinstance(error, pluggy.PluginValidationError):
         return str(error.args[-1])
-    return f"{type(error).__name__} while it was imported"
+    return _IMPORTED

@@ -2,20 +2,22 @@
 
 from app.engine.compare import compare_engines, compare_tables
 from app.engine.duck import DuckEngine, EngineLimits
-from app.engine.keyindex import KeyIndex, open_index
+from app.engine.index import Index, open_index
 from app.engine.load import load_table
 from app.engine.loading import Loading, table_hash
+from app.engine.preparing import index_suffix
 from app.engine.queue import Queue, Turns
 
 __all__ = [
     "DuckEngine",
     "EngineLimits",
-    "KeyIndex",
+    "Index",
     "Loading",
     "Queue",
     "Turns",
     "compare_engines",
     "compare_tables",
+    "index_suffix",
     "load_table",
     "open_index",
     "table_hash",

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from app.dataset import Column, Dataset
+from app.query import read_measure, read_order
 from app.table import Finding
 
 _FAMILIES: Mapping[str, str] = {
@@ -112,6 +113,7 @@ def _missing(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[Finding]:
         "keys": dataset.keys,
         "lineage": dataset.lineage.columns,
         "time": [dataset.time] if dataset.time else [],
+        "prepare": _prepared(dataset, found),
     }
     told = set()
     for part, names in named.items():
@@ -120,6 +122,16 @@ def _missing(dataset: Dataset, found: Mapping[str, Any]) -> Iterator[Finding]:
                 told.add(name)
                 message = f"no column {name!r} in the file, which {part!r} names"
                 yield Finding("missing", message + _nearest(name, found), name)
+
+
+def _prepared(dataset: Dataset, found: Mapping[str, Any]) -> list[str]:
+    """Name the columns that orders and rollups speak of."""
+    orders, rollups = dataset.prepare.orders.values(), dataset.prepare.rollups.values()
+    names = [name for order in orders for name, _ in read_order(order, found)]
+    for rollup in rollups:
+        measured = (read_measure(text).columns for text in rollup.measures)
+        names += [*rollup.by, *(name for columns in measured for name in columns)]
+    return names
 
 
 def _nearest(name: str, found: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What a key index holds: each type of column as Arrow has it, and how its cells are read."""
+"""What an index holds: each type of column as Arrow has it, and how its cells are read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -62,6 +62,8 @@ _HELD: Mapping[str, Held] = {
     **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"), _MOMENT),
     "TIMESTAMP_NS": Held("replace(CAST({} AS VARCHAR), ' ', 'T') || 'Z'"),
     "UBIGINT": Held(read=WideInteger),
+    # Sets of a rollup.
+    "BIT": Held("CAST({} AS BLOB)", read=int.from_bytes),
     "VARCHAR": Held(repeats=True),
     "JSON": Held("CAST({} AS VARCHAR)", read=JsonText, repeats=True),
     "DATE": Held(viewed="int32", read=_day, repeats=True),

@@ -1,4 +1,4 @@
-"""Writes the key index of a Table: its columns in the order of the keys, in one Arrow batch.
+"""Writes an index of a Table: its columns in one order, in one Arrow batch.
 
 An Arrow stream with its checksum behind it, so that the file itself tells whether it is whole.
 """
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from app.engine.held import held
 from app.engine.sql import quoted_name
+from app.query import Order
 from app.table import TableColumn
 
 _PIECE = 1 << 20
@@ -23,17 +24,28 @@ _FEW_VALUES = 10_000
 _ROWS_A_VALUE = 4
 
 
-def can_index(columns: Sequence[TableColumn], keys: Sequence[str]) -> bool:
-    """Tell whether an index can hold the keys of a Table."""
-    return all(held(each.physical) is not None for each in columns if each.name in keys)
+def can_index(columns: Sequence[TableColumn], order: Order) -> bool:
+    """Tell whether an index can hold the columns of an order."""
+    names = dict(order)
+    return all(held(each.physical) is not None for each in columns if each.name in names)
 
 
-def index_sql(table: str, columns: Sequence[TableColumn], keys: Sequence[str]) -> str:
+def index_sql(table: str, columns: Sequence[TableColumn], order: Order) -> str:
     """Select what an index holds of a Table: no column that it cannot hold exactly."""
     kinds = [(column.name, held(column.physical)) for column in columns]
     cells = ", ".join(kind.expression(name) for name, kind in kinds if kind is not None)
-    order = ", ".join(f"stored.{quoted_name(key)}" for key in keys)
-    return f"SELECT {cells} FROM {table} AS stored ORDER BY {order}"
+    floats = {column.name for column in columns if column.physical in {"FLOAT", "DOUBLE"}}
+    by = ", ".join(
+        _sorted_by(name, falling=falling, is_float=name in floats) for name, falling in order
+    )
+    return f"SELECT {cells} FROM {table} AS stored ORDER BY {by}"
+
+
+def _sorted_by(name: str, *, falling: bool, is_float: bool) -> str:
+    cell = f"stored.{quoted_name(name)}"
+    # NaN is last, as null is. And the engine makes 0.0 of the -0.0 of a column that it sorts by.
+    cell = f"CASE WHEN NOT isnan({cell}) THEN {cell} END" if is_float else cell
+    return f"{cell} {'DESC' if falling else 'ASC'} NULLS LAST"
 
 
 def few_valued(columns: Sequence[TableColumn], rows: int) -> list[str]:
@@ -49,7 +61,7 @@ def few_valued(columns: Sequence[TableColumn], rows: int) -> list[str]:
 def write_index(
     ordered: duckdb.DuckDBPyRelation, few: Sequence[str], path: Path, most_bytes: int
 ) -> int:
-    """Write an index of rows in the order of the keys, with ``few`` held by their values.
+    """Write an index of rows in their order, with ``few`` held by their values.
 
     Returns:
         The bytes of the file; 0 where it would be larger than ``most_bytes``, and there is none.

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,40 +11,41 @@ import duckdb
 from app.dataset import Dataset
 from app.engine.duck import EngineLimits, connect
 from app.engine.fit import Fitted, files_alike, fit_columns, names_apart
-from app.engine.indexing import can_index, few_valued, index_sql, write_index
 from app.engine.loading import STORAGE_VERSION, Loading
+from app.engine.preparing import Indexing, Preparer, index_suffix
 from app.engine.sql import quoted_name, quoted_text
 from app.engine.verify import Verifier
 from app.engine.warn import late_or_early, slow_to_load
 from app.errors import NoRoomError, SourceError, TableError
-from app.query import TABLE
+from app.query import KEYS, TABLE, catalog_of, unfit
 from app.table import Fact, Finding, Table
 
-_LOADING = quoted_name("loading")
 _BEFORE = "before_"
-_LOADED = f"{_LOADING}.main.{quoted_name(TABLE)}"
 
 
 def load_table(loading: Loading, tables: Path, limits: EngineLimits, index_bytes: int = 0) -> Table:
-    """Write the Table file ``tables/<hash>.duckdb`` and its key index, and give its facts.
+    """Write the Table file ``tables/<hash>.duckdb`` and its indexes, and give its facts.
 
     Each file appears whole or not at all; one that is there already is replaced. An index of
     more than ``index_bytes`` is left out.
 
     Raises:
         SourceError: a file is no Parquet, or the files of the table do not fit each other.
-        TableError: the content does not keep what the dataset declares.
+        TableError: the content does not keep what the dataset declares, or prepares.
         NoRoomError: the disk, or the room to spill to, is full.
     """
     # Two datasets may be one table, and are loaded side by side.
     unfinished = tables / f"{loading.hash}.{loading.dataset.name}.unfinished"
-    index = unfinished.with_suffix(".unfinished.index")
-    aside = (unfinished, index, unfinished.with_suffix(".unfinished.wal"))
+    indexing = Indexing(tables, unfinished.name, index_bytes)
+    prepare = loading.dataset.prepare
+    indexes = {name: indexing.path(name) for name in (KEYS, *prepare.orders, *prepare.rollups)}
+    aside = (unfinished, *indexes.values(), unfinished.with_suffix(".unfinished.wal"))
     try:
         _remove(aside)
-        table = _loaded(loading, unfinished, limits, (index, index_bytes))
-        if table.index_bytes:
-            _settle(index, tables / f"{loading.hash}.index")
+        table = _loaded(loading, unfinished, limits, indexing)
+        for name, index in indexes.items():
+            if index.exists():
+                _settle(index, tables / f"{loading.hash}{index_suffix(name)}")
         _settle(unfinished, tables / f"{loading.hash}.duckdb")
     except duckdb.Error as error:
         raise _refusal(loading.dataset, error) from error
@@ -52,38 +54,45 @@ def load_table(loading: Loading, tables: Path, limits: EngineLimits, index_bytes
     return table
 
 
-def _loaded(
-    loading: Loading, target: Path, limits: EngineLimits, indexing: tuple[Path, int]
-) -> Table:
+def _loaded(loading: Loading, target: Path, limits: EngineLimits, indexing: Indexing) -> Table:
+    catalog = quoted_name(catalog_of(loading.dataset.name))
     connection = connect(limits)
     try:
         connection.execute(
-            f"ATTACH {quoted_text(str(target))} AS {_LOADING} (STORAGE_VERSION '{STORAGE_VERSION}')"
+            f"ATTACH {quoted_text(str(target))} AS {catalog} (STORAGE_VERSION '{STORAGE_VERSION}')"
         )
         fitted = _fitted(connection, loading)
-        connection.execute(_create(connection, loading, fitted))
-        facts = _verified(connection, loading, fitted)
-        index_bytes = _indexed(connection, loading.dataset, facts, indexing)
-        connection.execute(f"DETACH {_LOADING}")
+        loaded = f"{catalog}.main.{quoted_name(TABLE)}"
+        connection.execute(f"CREATE TABLE {loaded} AS {_ordered(connection, loading, fitted)}")
+        table = _verified(
+            connection, loading, Verifier(connection, loaded, loading.dataset, fitted)
+        )
+        table = _prepared(connection, loading, table, indexing)
+        connection.execute(f"DETACH {catalog}")
     finally:
         connection.close()
-    sizes = {"bytes": target.stat().st_size, "index_bytes": index_bytes}
-    return Table(hash=loading.hash, files=tuple(loading.files), **{**sizes, **facts})
+    return replace(table, bytes=target.stat().st_size)
 
 
-def _indexed(
-    connection: duckdb.DuckDBPyConnection,
-    dataset: Dataset,
-    facts: Mapping[str, Any],
-    indexing: tuple[Path, int],
-) -> int:
-    """Write the key index of a loaded Table, if it may have one; give its bytes."""
-    path, most_bytes = indexing
-    columns = facts["columns"]
-    if not most_bytes or not can_index(columns, dataset.keys):
-        return 0
-    ordered = connection.sql(index_sql(_LOADED, columns, dataset.keys))
-    return write_index(ordered, few_valued(columns, facts["rows"]), path, most_bytes)
+def _prepared(
+    connection: duckdb.DuckDBPyConnection, loading: Loading, table: Table, indexing: Indexing
+) -> Table:
+    """Make ready what the dataset asks for; the Table as it is with that.
+
+    Raises:
+        TableError: a figure is asked of a column that has none such.
+    """
+    completed = replace(loading.dataset, columns=table.completed(loading.dataset).columns)
+    told = [Finding("prepare", message, column or None) for column, message in unfit(completed)]
+    _refuse(loading.dataset, told)
+    prepared = Preparer(connection, completed, table, indexing).prepare()
+    return replace(
+        table,
+        index_bytes=prepared.indexes.pop(KEYS, 0),
+        orders=prepared.indexes,
+        rollups=prepared.rollups,
+        findings=(*table.findings, *(each.as_fact() for each in prepared.findings)),
+    )
 
 
 def _fitted(connection: duckdb.DuckDBPyConnection, loading: Loading) -> tuple[Fitted, ...]:
@@ -124,9 +133,10 @@ def _reader(copies: Sequence[Path], *, hive: bool = False) -> str:
     return f"read_parquet([{paths}], hive_partitioning = {str(hive).lower()})"
 
 
-def _create(
+def _ordered(
     connection: duckdb.DuckDBPyConnection, loading: Loading, fitted: Sequence[Fitted]
 ) -> str:
+    """Select what the Table will hold, in its order."""
     columns = ", ".join(
         f"CAST({quoted_name(each.name)} AS {each.physical}) AS {quoted_name(each.name)}"
         for each in fitted
@@ -135,8 +145,7 @@ def _create(
     selected = f"SELECT {columns} FROM {reader}"
     names = _order(loading.dataset)
     by = ", ".join(map(quoted_name, names))
-    order = "" if _is_sorted(connection, selected, names) else f" ORDER BY {by}"
-    return f"CREATE TABLE {_LOADED} AS {selected}{order}"
+    return selected + ("" if _is_sorted(connection, selected, names) else f" ORDER BY {by}")
 
 
 def _order(dataset: Dataset) -> list[str]:
@@ -158,22 +167,21 @@ def _is_sorted(connection: duckdb.DuckDBPyConnection, selected: str, order: Sequ
     return not connection.execute(sql).fetchall()
 
 
-def _verified(
-    connection: duckdb.DuckDBPyConnection, loading: Loading, fitted: Sequence[Fitted]
-) -> dict[str, Any]:
-    dataset = loading.dataset
-    verifier = Verifier(connection, _LOADED, dataset, fitted)
-    (rows,) = connection.execute(f"SELECT count(*) FROM {_LOADED}").fetchall()[0]
+def _verified(connection: duckdb.DuckDBPyConnection, loading: Loading, verifier: Verifier) -> Table:
+    (rows,) = connection.execute(f"SELECT count(*) FROM {verifier.table}").fetchall()[0]
     findings = [*verifier.findings(), *_unlike_published(loading.files, rows)]
-    _refuse(dataset, findings)
+    _refuse(loading.dataset, findings)
     versions = verifier.versions()
     warnings = [*late_or_early(versions), *slow_to_load(connection, loading.copies)]
-    return {
-        "rows": rows,
-        "columns": verifier.columns(),
-        "versions": versions,
-        "findings": tuple(warning.as_fact() for warning in warnings),
-    }
+    return Table(
+        hash=loading.hash,
+        rows=rows,
+        bytes=0,
+        columns=verifier.columns(),
+        versions=versions,
+        files=tuple(loading.files),
+        findings=tuple(warning.as_fact() for warning in warnings),
+    )
 
 
 def _unlike_published(files: Sequence[Fact], rows: int) -> list[Finding]:

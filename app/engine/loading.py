@@ -55,7 +55,10 @@ def _declaration(dataset: Dataset) -> dict[str, object]:
         name: part if part is None or isinstance(part, str) else {"value": part["value"]}
         for name, part in asdict(dataset.lineage).items()
     }
+    prepared = asdict(dataset.prepare)
     return {
+        # Without it the Table is the one that it always was.
+        **({"prepare": prepared} if any(prepared.values()) else {}),
         "keys": dataset.keys,
         "time": dataset.time,
         "lineage": lineage,

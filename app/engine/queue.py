@@ -1,9 +1,10 @@
 """Lets a few questions run at once, a few wait, and refuses the rest. Knows no SQL."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 
 from app.engine.watch import Watchdog
 from app.errors import BusyError, QuestionTooSlowError
@@ -15,22 +16,22 @@ class Queue:
     """How many questions a worker works on at once, and how long each may take."""
 
     def __init__(self, running: int, waiting: int, seconds: float = 60.0) -> None:
-        self._running = BoundedSemaphore(running)
-        self._admitted = BoundedSemaphore(running + waiting)
+        self._most = self._free = running
+        self._waiting = waiting
+        self._line: deque[Lock] = deque()
+        self._lock = Lock()
         self._seconds = seconds
-        self._turns = self._inside = 0
-        self._counting = Lock()
         self.watchdog = Watchdog()
 
     @property
     def running(self) -> int:
         """Give how many have their turn."""
-        return self._turns
+        return self._most - self._free
 
     @property
     def waiting(self) -> int:
         """Give how many wait for theirs."""
-        return max(self._inside - self._turns, 0)
+        return len(self._line)
 
     @contextmanager
     def limit(self, interrupt: Callable[[], object]) -> Iterator[None]:
@@ -50,26 +51,36 @@ class Queue:
         Raises:
             BusyError: too many wait already, or the turn did not come in time.
         """
-        if not self._admitted.acquire(blocking=False):
-            raise BusyError("Too many questions are waiting; try again in a moment.")
-        self._count(inside=1)
+        self._take()
         try:
-            if not self._running.acquire(timeout=_LONGEST_WAIT_SECONDS):
-                raise BusyError("The questions before this one take too long; try again.")
-            self._count(turns=1)
-            try:
-                yield
-            finally:
-                self._count(turns=-1)
-                self._running.release()
+            yield
         finally:
-            self._count(inside=-1)
-            self._admitted.release()
+            self._pass_on()
 
-    def _count(self, *, inside: int = 0, turns: int = 0) -> None:
-        with self._counting:
-            self._inside += inside
-            self._turns += turns
+    def _take(self) -> None:
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            if len(self._line) >= self._waiting:
+                raise BusyError("Too many questions are waiting; try again in a moment.")
+            called = Lock()
+            called.acquire()
+            self._line.append(called)
+        if called.acquire(timeout=_LONGEST_WAIT_SECONDS):
+            return
+        with self._lock:
+            if called in self._line:
+                self._line.remove(called)
+                raise BusyError("The questions before this one take too long; try again.")
+
+    def _pass_on(self) -> None:
+        """Give the turn to who has waited longest: nobody who comes later is let in before."""
+        with self._lock:
+            if self._line:
+                self._line.popleft().release()
+            else:
+                self._free += 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from app.generation.commit import commit
 from app.generation.counts import Counted, Counts, used_bytes
 from app.generation.current import CurrentGeneration
-from app.generation.generation import Generation, completed_datasets, open_generation
+from app.generation.generation import Generation
 from app.generation.kept import KeptGenerations
 from app.generation.manifest import Manifest, manifest_name
+from app.generation.opening import Opener, completed_datasets
 from app.generation.retention import Retention, collect
 from app.generation.store import Store, state_refusal, sync_folder, write_whole
+from app.generation.timing import Timing
 from app.generation.workers import WorkerMark, mark_worker, worker_marks
 
 __all__ = [
@@ -17,15 +19,16 @@ __all__ = [
     "Generation",
     "KeptGenerations",
     "Manifest",
+    "Opener",
     "Retention",
     "Store",
+    "Timing",
     "WorkerMark",
     "collect",
     "commit",
     "completed_datasets",
     "manifest_name",
     "mark_worker",
-    "open_generation",
     "state_refusal",
     "sync_folder",
     "used_bytes",

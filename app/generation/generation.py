@@ -1,7 +1,5 @@
 """The Generation: a numbered Registry with its Tables, open for questions. It never changes."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,12 +7,24 @@ from datetime import UTC, datetime
 from math import inf
 
 from app.dataset import Dataset
-from app.engine import DuckEngine, EngineLimits, KeyIndex, Turns, open_index
+from app.engine import DuckEngine, Index, Turns
 from app.formats import Batches
-from app.generation.manifest import Fact, Manifest
-from app.generation.store import Store
-from app.query import Query, Rows, Stamp, compile_export, compile_query, compile_summary, key_read
-from app.registry import Registry, registry_from_document
+from app.generation.manifest import Fact
+from app.generation.timing import Timing
+from app.query import (
+    Query,
+    Rows,
+    Stamp,
+    Statement,
+    Stretch,
+    compile_export,
+    compile_query,
+    compile_summary,
+    merge,
+    orders_of,
+    stretch,
+)
+from app.registry import Registry
 from app.table import Table
 
 
@@ -37,21 +47,52 @@ class Generation:
     degraded: Mapping[str, Fact]
     shape: str
     engine: DuckEngine
-    indexes: Mapping[str, KeyIndex]
+    indexes: Mapping[str, Mapping[str, Index]]
     turns: Turns
 
-    def run(self, query: Query) -> Rows:
-        """Run a Query on this Generation's Tables, by a key index where it answers the same."""
-        index = self.indexes.get(query.dataset.name)
-        asked = None if index is None else key_read(query)
-        rows = None if index is None or asked is None else index.read(asked)
-        return self.engine.run(compile_query(query)) if rows is None else rows
+    def run(self, query: Query, timing: Timing | None = None) -> Rows:
+        """Run a Query on this Generation's Tables, by an index where one answers the same."""
+        timing = timing or Timing()
+        rows = self._merged(query, timing) if query.measures else self._stretch(query, timing)
+        if rows is not None:
+            return rows
+        with timing.of("plan"):
+            statement = compile_query(query)
+        return self._run(statement, timing)
 
-    def stamp(self, query: Query) -> Stamp:
+    def _stretch(self, query: Query, timing: Timing) -> Rows | None:
+        """Read rows that stand together in one of the orders."""
+        indexes = self.indexes[query.dataset.name]
+        for name, order in orders_of(query.dataset).items():
+            with timing.of("plan"):
+                asked = stretch(query, order) if name in indexes else None
+            rows = None if asked is None else _read(indexes, name, asked, timing)
+            if rows is not None:
+                return rows
+        return None
+
+    def _merged(self, query: Query, timing: Timing) -> Rows | None:
+        """Make figures of rows that stand together in a rollup; they bring their lineage."""
+        with timing.of("plan"):
+            asked = merge(query)
+        indexes = self.indexes[query.dataset.name]
+        if asked is None or asked.rollup.table not in indexes:
+            return None
+        rows = _read(indexes, asked.rollup.table, asked.stretch, timing)
+        with timing.of("engine"):
+            return None if rows is None else asked.figures(rows)
+
+    def stamp(self, query: Query, timing: Timing | None = None) -> Stamp:
         """Give the lineage of all rows that fit a Query: figures bring none of their own."""
         if not query.where:
             return Stamp.of_versions(self.tables[query.dataset.name].versions)
-        return self.engine.run(compile_summary(Query(query.dataset, where=query.where))).stamp
+        summary = compile_summary(Query(query.dataset, where=query.where))
+        return self._run(summary, timing or Timing()).stamp
+
+    def _run(self, statement: Statement, timing: Timing) -> Rows:
+        timing.read(statement.table)
+        with timing.of("engine"):
+            return self.engine.run(statement)
 
     @contextmanager
     def export(self, query: Query) -> Iterator[tuple[Batches, Stamp]]:
@@ -80,53 +121,9 @@ class Generation:
         return self.datasets[dataset].freshness.status(newest, datetime.now(UTC))
 
 
-def open_generation(store: Store, name: str, limits: EngineLimits, turns: Turns) -> Generation:
-    """Open the Generation of that manifest: every Table at once, so that unlinking is safe.
-
-    Raises:
-        FileNotFoundError: it has been collected.
-    """
-    manifest = store.manifest(name)
-    registry = registry_from_document(manifest.document, manifest.folder)
-    files = {name: store.table_file(table.hash) for name, table in manifest.tables.items()}
-    for path in files.values():
-        path.stat()
-    return Generation(
-        name=name,
-        number=manifest.number,
-        committed_at=manifest.committed_at,
-        registry=registry,
-        tables=manifest.tables,
-        datasets=completed_datasets(registry, manifest.tables),
-        findings=manifest.findings,
-        degraded=manifest.degraded,
-        shape=_shape(manifest),
-        engine=DuckEngine(files, limits, turns.questions),
-        indexes=dict(_indexes(store, manifest)),
-        turns=turns,
-    )
-
-
-def _indexes(store: Store, manifest: Manifest) -> Iterator[tuple[str, KeyIndex]]:
-    for name, table in manifest.tables.items():
-        index = open_index(store.index_file(table.hash), table)
-        if index is not None:
-            yield name, index
-
-
-def completed_datasets(registry: Registry, tables: Mapping[str, Table]) -> dict[str, Dataset]:
-    """Give each dataset that has a Table, with every column that is served."""
-    return {
-        name: tables[name].completed(dataset)
-        for name, dataset in registry.served.items()
-        if name in tables
-    }
-
-
-def _shape(manifest: Manifest) -> str:
-    columns = {
-        name: [(each.name, each.type, each.physical, each.nan) for each in table.columns]
-        for name, table in manifest.tables.items()
-    }
-    text = json.dumps([manifest.document, columns], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _read(indexes: Mapping[str, Index], name: str, asked: Stretch, timing: Timing) -> Rows | None:
+    with timing.of("engine"):
+        rows = indexes[name].read(asked)
+    if rows is not None:
+        timing.read(name)
+    return rows

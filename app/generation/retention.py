@@ -69,7 +69,5 @@ def _gone(manifests: list[Manifest], retention: Retention, now: datetime) -> lis
 
 
 def _bytes(manifests: list[Manifest]) -> int:
-    tables = {
-        t.hash: t.bytes + t.index_bytes for manifest in manifests for t in manifest.tables.values()
-    }
+    tables = {t.hash: t.all_bytes for manifest in manifests for t in manifest.tables.values()}
     return sum(tables.values())

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.engine import index_suffix
 from app.errors import NoRoomError, ServiceError, StateError
 from app.generation.manifest import Manifest
 
@@ -114,9 +115,9 @@ class Store:
         """Give the path of a Table file."""
         return self.tables / f"{table_hash}.duckdb"
 
-    def index_file(self, table_hash: str) -> Path:
-        """Give the path of a Table's key index, which it may not have."""
-        return self.tables / f"{table_hash}.index"
+    def index_file(self, table_hash: str, order: str) -> Path:
+        """Give the path of the index of an order of a Table, which it may not have."""
+        return self.tables / f"{table_hash}{index_suffix(order)}"
 
     def write(self, manifest: Manifest) -> None:
         """Write a manifest; nobody serves it before the pointer names it."""

@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from math import inf
-from typing import cast
+from typing import BinaryIO, cast
 
 from flask import Request, Response
 
-from app.answers import ENCODINGS, Answer, Identity, Keeper, Known, Spool, encoded
+from app.answers import ENCODINGS, KEPT, Answer, Identity, Keeper, Known, Spool, encoded
 from app.dataset import Dataset
 from app.errors import NotAcceptableError
 from app.formats import JSON, json_bytes, plain
@@ -77,7 +77,8 @@ class Answering:
         media = _media(request, question.media)
         late = _freshness(visit, dataset)
         asked = (generation.number, request.path, question.query, late, media)
-        plain = Identity(*asked, scope=_scope(visit, dataset))
+        committed = generation.committed_at.isoformat()
+        plain = Identity(*asked, scope=_scope(visit, dataset), committed=committed)
         identity = replace(plain, encoding=_encoding(request))
         headers = _constant_headers(visit, dataset, identity.etag(self.key))
         known = _known(request, headers["ETag"]) or _known(request, plain.etag(self.key))
@@ -88,7 +89,11 @@ class Answering:
             return Response(status=304, headers={**headers, "ETag": known})
 
         def answered() -> Answer:
-            return _answer(make(generation), generation, (question, media))
+            made = make(generation)
+            if isinstance(made, Exported):
+                return Answer(b"", {}, spooled=True)
+            with visit.timing.of("encode"):
+                return _answer(made, generation, (question, media))
 
         answer, outcome = self.keeper.answer(plain, question.seconds, answered)
         if answer.spooled:
@@ -108,16 +113,20 @@ class Answering:
         visit, (question, identity) = visit_of(request), asked
         if identity.encoding:
             plain = answer
-            answer, _ = self.keeper.answer(
-                identity, question.seconds, lambda: encoded(plain, identity.encoding)
-            )
+
+            def compressed() -> Answer:
+                with visit.timing.of("encode"):
+                    return encoded(plain, identity.encoding)
+
+            answer, _ = self.keeper.answer(identity, question.seconds, compressed)
         if request.if_none_match.star_tag:
             # "*" stands for any answer there is, so one had to be made first.
             return Response(status=304, headers=headers)
         both = (tuple(headers.items()), tuple(answer.headers.items()))
         until = _fresh_until(visit, question.dataset)
         visit.known = Known(identity, *both, dict(visit.told), visit.generation.number, until)
-        return Response(answer.body, headers={**headers, **answer.headers})
+        spent = {"Server-Timing": visit.timing.header or KEPT}
+        return Response(answer.body, headers={**headers, **answer.headers, **spent})
 
     def _sent(
         self,
@@ -127,8 +136,15 @@ class Answering:
         make: Callable[[], Body | Exported],
     ) -> Response:
         """Send an Export from the spool, made before where it is not there."""
-        spooled, outcome = self.spool.answer(identity, lambda sink: _exported(make()).write(sink))
+        timing = visit_of(request).timing
+
+        def written(sink: BinaryIO) -> Mapping[str, object]:
+            with timing.of("export"):
+                return _exported(make()).write(sink)
+
+        spooled, outcome = self.spool.answer(identity, written)
         visit_of(request).told.update(spooled.told["log"], cache=outcome)
+        headers = {**headers, "Server-Timing": timing.header or KEPT}
         tag = f'"{_opaque(headers["ETag"])}-{spooled.digest[:32]}"'
         return send(request, spooled, {**headers, "ETag": tag})
 
@@ -165,10 +181,8 @@ def _opaque(etag: str) -> str:
     return etag.removeprefix("W/").strip('"')
 
 
-def _answer(made: Body | Exported, generation: Generation, form: tuple[Question, str]) -> Answer:
+def _answer(made: Body, generation: Generation, form: tuple[Question, str]) -> Answer:
     question, media = form
-    if isinstance(made, Exported):
-        return Answer(b"", {}, spooled=True)
     dataset, stamp, content = question.dataset, made.stamp, made.content
     headers: dict[str, str] = {"Content-Type": media}
     told: dict[str, object] = {}

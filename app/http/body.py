@@ -1,10 +1,13 @@
 """A body as JSON: refused by its length, its media type or its form before it is looked at."""
 
+from threading import BoundedSemaphore
+
 import orjson
 from flask import request
 
 from app.errors import (
     BodyTooLargeError,
+    BusyError,
     InvalidBodyError,
     MalformedJsonError,
     MalformedRequestError,
@@ -13,9 +16,17 @@ from app.errors import (
 from app.formats import JSON
 
 _LARGEST_BODY = 64 * 1024
+# A body may never come, and no server interrupts who waits for one.
+_MOST_AT_ONCE = 8
+_LONGEST_WAIT_SECONDS = 0.2
 
 
-def json_object() -> dict[str, object]:
+def turns() -> BoundedSemaphore:
+    """Give the turns at reading bodies: who sends slowly keeps these from a few, no more."""
+    return BoundedSemaphore(_MOST_AT_ONCE)
+
+
+def json_object(turns: BoundedSemaphore) -> dict[str, object]:
     """Read the body of the current request as a JSON object; an empty body is an empty one.
 
     To be called when the caller's scope is settled: nobody else's body is read.
@@ -26,14 +37,17 @@ def json_object() -> dict[str, object]:
         MalformedRequestError: it was cut on its way.
         MalformedJsonError: it is not JSON.
         InvalidBodyError: it is JSON, but no object.
+        BusyError: too many bodies are on their way.
     """
-    content = _content()
-    if not content:
+    length = request.content_length or 0
+    if not length:
         return {}
+    if length > _LARGEST_BODY:
+        raise BodyTooLargeError(f"A body has at most {_LARGEST_BODY} bytes.", allowed=_LARGEST_BODY)
     if request.mimetype != JSON:
         raise UnsupportedMediaTypeError(f"The body must be {JSON}.", allowed=[JSON])
     try:
-        given = orjson.loads(content)
+        given = orjson.loads(_content(length, turns))
     except orjson.JSONDecodeError as error:
         place = {"line": error.lineno, "column": error.colno}
         raise MalformedJsonError("The body is not JSON.", errors=[place]) from error
@@ -42,11 +56,13 @@ def json_object() -> dict[str, object]:
     return given
 
 
-def _content() -> bytes:
-    length = request.content_length or 0
-    if length > _LARGEST_BODY:
-        raise BodyTooLargeError(f"A body has at most {_LARGEST_BODY} bytes.", allowed=_LARGEST_BODY)
-    content = request.get_data(cache=False) if length else b""
+def _content(length: int, turns: BoundedSemaphore) -> bytes:
+    if not turns.acquire(timeout=_LONGEST_WAIT_SECONDS):
+        raise BusyError("Too many bodies are on their way; try again in a moment.")
+    try:
+        content = request.get_data(cache=False)
+    finally:
+        turns.release()
     if len(content) != length:
         # A body that was cut on its way reads as a shorter one, without any error.
         raise MalformedRequestError("The body is shorter than its Content-Length.")

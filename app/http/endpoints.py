@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Response, request
 from flask_smorest import Blueprint
@@ -119,17 +120,18 @@ def _read(offer: Offer, asking: Asking, paging: Paging) -> Reading:
 
 def _call(read: Reading, asked: Asked, kept: KeptGenerations) -> Call:
     generation, name = read.generation, read.dataset.name
+    timing = visit_of(request).timing
     return Call(
         read.dataset,
         asked.values,
         read.others,
-        generation.run,
+        partial(generation.run, timing=timing),
         where=asked.where,
         table=generation.tables[name],
         history=lambda: kept.history(name, generation.number),
         kept=lambda number: dataset_in(kept.open(number), name),
         comparer=lambda comparison: kept.compare(generation, comparison),
-        stamper=generation.stamp,
+        stamper=partial(generation.stamp, timing=timing),
     )
 
 

@@ -13,7 +13,7 @@ from flask_smorest import Blueprint
 from app.errors import InvalidBodyError, ServiceError
 from app.formats import JSON, json_bytes
 from app.http.attempts import REFRESH, Attempts
-from app.http.body import json_object
+from app.http.body import json_object, turns
 from app.http.jobs import HISTORY, JOB, TRIGGER, job_document, job_view
 from app.http.problems import sentence
 from app.http.visit import visit_of
@@ -66,7 +66,7 @@ def refresh_blueprint(refresher: Refresher, attempts: Attempts) -> Blueprint:
 
 
 def _add_trigger(blueprint: Blueprint, refresher: Refresher, attempts: Attempts) -> None:
-    waiting = BoundedSemaphore(_MOST_WAITING)
+    waiting, reading = BoundedSemaphore(_MOST_WAITING), turns()
 
     @blueprint.route("/refresh", methods=["POST"], tags=["refresh"])
     @blueprint.doc(**TRIGGER)
@@ -76,7 +76,7 @@ def _add_trigger(blueprint: Blueprint, refresher: Refresher, attempts: Attempts)
         call = attempts.call(request.environ, visit)
         with refresher.audit.attempt(call):
             visit.caller.require("refresh")
-            asked = _asked()
+            asked = _asked(reading)
         call = _asking(call, asked)
         if call.generation is not None:
             return _triggered(refresher.roll_back(call), refresher)
@@ -114,9 +114,9 @@ def _asking(call: Request, asked: Mapping[str, Any]) -> Request:
     )
 
 
-def _asked() -> dict[str, Any]:
+def _asked(reading: BoundedSemaphore) -> dict[str, Any]:
     """Read the body; every part of it is optional, and so is the body."""
-    given = json_object()
+    given = json_object(reading)
     try:
         read: dict[str, Any] = RefreshSchema().load(given)
     except ma.ValidationError as error:

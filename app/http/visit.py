@@ -9,7 +9,7 @@ from app.access import ADMIN, Caller
 from app.answers import Known
 from app.dataset import PUBLIC, Dataset
 from app.errors import NoGenerationError
-from app.generation import Generation
+from app.generation import Generation, Timing
 
 VISIT = "assay.visit"
 # Of path and query together, as they are sent.
@@ -22,7 +22,7 @@ class Visit:
 
     ``current`` is the Generation that is read, which a request may choose. ``today`` is the one
     that decides who may read what, which no request can. A view leaves what is ``known`` of the
-    address, where its Answer may be given again.
+    address, where its Answer may be given again, and the ``timing`` of what it has done.
     """
 
     request_id: str
@@ -32,6 +32,7 @@ class Visit:
     today: Generation | None = None
     known: Known | None = None
     read: int | None = None
+    timing: Timing = field(default_factory=Timing)
 
     def leave(self, known: Known, cache: str) -> None:
         """Say what the log needs of an Answer that leaves before a view runs."""

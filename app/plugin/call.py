@@ -82,7 +82,9 @@ class Call:
         """Run a Query; rows of the call's own dataset give the answer its lineage."""
         rows = self.runner(query)
         if query.dataset is self.dataset:
-            lent = self.stamper(query) if query.measures else rows.stamp
+            # Figures bring no lineage of their own, but for those that are made of a rollup.
+            alone = query.measures and rows.stamp is NO_STAMP
+            lent = self.stamper(query) if alone else rows.stamp
             self.stamp = self.stamp.joined(lent)
         return rows
 

@@ -1,31 +1,29 @@
 """A question to one Dataset, and its SQL. Pure: it opens nothing and knows no HTTP."""
 
-from app.query.cells import has_lost
+from app.query.cells import TABLE, catalog_of, has_lost
 from app.query.comparing import SIDES, compare
 from app.query.comparison import Compared, Comparison, Difference
-from app.query.compile import (
-    TABLE,
-    Statement,
-    catalog_of,
-    compile_export,
-    compile_query,
-    compile_summary,
-)
+from app.query.compile import Statement, compile_export, compile_query, compile_summary
 from app.query.cursor import Cursor
 from app.query.filters import MOST_FILTERS, MOST_VALUES, Filters, canonical_filters, read_cell
-from app.query.keyread import KeyRead, key_read
 from app.query.measures import FUNCTIONS, functions_of, is_scalar, result_of
-from app.query.query import WINDOWS, AnyOf, Measure, Query, Where, Window
+from app.query.merging import Merge, merge
+from app.query.query import WINDOWS, AnyOf, Measure, Query, Where, Window, read_order
+from app.query.rollups import NUMBERS, compile_rollup, read_measure, rolled_up, sets_of
 from app.query.rows import NO_STAMP, JsonText, NanoTime, Rows, Stamp, WideInteger
+from app.query.stretch import KEYS, Order, Stretch, orders_of, stretch
 from app.query.thinning import thin
 from app.query.types import OPERATORS, TYPES, Type, read_value, value_schema
+from app.query.unfit import unfit
 from app.query.windows import window_number, window_start
 
 __all__ = [
     "FUNCTIONS",
+    "KEYS",
     "MOST_FILTERS",
     "MOST_VALUES",
     "NO_STAMP",
+    "NUMBERS",
     "OPERATORS",
     "SIDES",
     "TABLE",
@@ -38,13 +36,15 @@ __all__ = [
     "Difference",
     "Filters",
     "JsonText",
-    "KeyRead",
     "Measure",
+    "Merge",
     "NanoTime",
+    "Order",
     "Query",
     "Rows",
     "Stamp",
     "Statement",
+    "Stretch",
     "Type",
     "Where",
     "WideInteger",
@@ -54,15 +54,23 @@ __all__ = [
     "compare",
     "compile_export",
     "compile_query",
+    "compile_rollup",
     "compile_summary",
     "functions_of",
     "has_lost",
     "is_scalar",
-    "key_read",
+    "merge",
+    "orders_of",
     "read_cell",
+    "read_measure",
+    "read_order",
     "read_value",
     "result_of",
+    "rolled_up",
+    "sets_of",
+    "stretch",
     "thin",
+    "unfit",
     "value_schema",
     "window_number",
     "window_start",

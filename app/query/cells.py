@@ -6,7 +6,7 @@ from functools import lru_cache
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
-from app.dataset import Column, Constant
+from app.dataset import Column, Constant, Dataset
 from app.query.rows import NanoTime
 
 # What a column of nanoseconds can hold, in whole microseconds.
@@ -18,8 +18,19 @@ _LOST = {
     "TIMESTAMP_NS": exp.DataType.Type.TIMESTAMP_NS,
     "INTERVAL": exp.DataType.Type.INTERVAL,
 }
-# What a Statement calls the Table it reads.
+# The table of a Table file that holds the rows, and what a Statement calls what it reads.
+TABLE = "data"
 STORED = "stored"
+
+
+def catalog_of(dataset: str) -> str:
+    """Name the catalog of a dataset's Table: names like ``memory`` are taken by the engine."""
+    return f"{dataset}_table"
+
+
+def table_of(dataset: Dataset, name: str = TABLE) -> exp.Table:
+    """Give a table of a dataset's Table file as something to be read."""
+    return exp.table_(name, db="main", catalog=catalog_of(dataset.name), quoted=True, alias=STORED)
 
 
 def text(value: str) -> exp.Expr:

@@ -6,9 +6,9 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
 from app.dataset import Column
-from app.query.cells import STORED, comparable, counted, shown
+from app.query.cells import STORED, TABLE, catalog_of, comparable, counted, shown
 from app.query.comparison import Compared, Comparison, Difference
-from app.query.compile import TABLE, Statement, catalog_of
+from app.query.compile import Statement
 from app.query.conditions import bound, condition, emptied
 from app.query.days import whole_days
 from app.query.query import Query

@@ -9,18 +9,17 @@ from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 
 from app.dataset import Column, Constant, Dataset
-from app.query.cells import STORED, comparable, counted, shown, stored, text
+from app.query.cells import TABLE, comparable, counted, shown, stored, table_of, text
 from app.query.conditions import beyond, beyond_values, bound, condition, emptied
 from app.query.days import whole_days
 from app.query.decimals import exact_decimals
 from app.query.measures import figure
 from app.query.query import AnyOf, Measure, Query, Sort, Where
+from app.query.rollups import RolledUp, rollup_for
 
-TABLE = "data"
 # What a Statement gives: a page with its lineage, all rows as they are stored, or a summary.
 _Form = Literal["page", "export", "summary"]
 _LINEAGE = ("dataset_id", "model_version", "generated_at")
-_COUNT = Column("rows", "integer", physical="BIGINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,8 @@ class Statement:
 
     The result has ``columns`` first and then, but for figures, the lineage: three cells a row
     (``dataset_id, model_version, generated_at``).
-    With a ``limit`` it may give one row more, which only tells that there are more.
+    With a ``limit`` it may give one row more, which only tells that there are more. ``table`` is
+    what it reads of the Table file: its rows, or a rollup.
     """
 
     sql: str
@@ -37,11 +37,7 @@ class Statement:
     columns: tuple[Column, ...]
     figures: bool
     limit: int | None = None
-
-
-def catalog_of(dataset: str) -> str:
-    """Name the catalog of a dataset's Table: names like ``memory`` are taken by the engine."""
-    return f"{dataset}_table"
+    table: str = TABLE
 
 
 def compile_query(query: Query) -> Statement:
@@ -51,10 +47,10 @@ def compile_query(query: Query) -> Statement:
         LookupError: it names a column that the dataset does not serve.
     """
     query = exact_decimals(whole_days(query))
-    sql, columns = _compiled(query.dataset, _Shape.of(query))
+    sql, columns, table = _compiled(query.dataset, _Shape.of(query))
     # One more than asked for tells whether there are more.
     values = _values(query, more=1)
-    return Statement(sql, values, columns, bool(query.measures), query.limit)
+    return Statement(sql, values, columns, bool(query.measures), query.limit, table)
 
 
 def compile_export(query: Query) -> Statement:
@@ -69,7 +65,7 @@ def compile_export(query: Query) -> Statement:
 
 
 def compile_summary(query: Query) -> Statement:
-    """Compile how many rows the Export of a Query holds of each lineage, under ``rows``.
+    """Compile of which lineage the rows are that the Export of a Query holds, each told once.
 
     Raises:
         LookupError: it names a column that the dataset does not serve, or asks for figures.
@@ -82,8 +78,8 @@ def compile_summary(query: Query) -> Statement:
 
 def _compiled_whole(query: Query, form: _Form) -> Statement:
     query = exact_decimals(whole_days(query))
-    sql, columns = _compiled(query.dataset, replace(_Shape.of(query), form=form))
-    return Statement(sql, _values(query), columns, figures=False)
+    sql, columns, table = _compiled(query.dataset, replace(_Shape.of(query), form=form))
+    return Statement(sql, _values(query), columns, figures=False, table=table)
 
 
 def _settled(query: Query) -> Query:
@@ -152,12 +148,14 @@ class _Shape:
 
 
 @lru_cache(maxsize=512)
-def _compiled(dataset: Dataset, shape: _Shape) -> tuple[str, tuple[Column, ...]]:
+def _compiled(dataset: Dataset, shape: _Shape) -> tuple[str, tuple[Column, ...], str]:
     question = shape.question(dataset)
-    outputs = list(_outputs(question, shape.window))
+    rollup = _rollup(question, shape)
+    outputs = list(_outputs(question, shape.window, rollup))
     grouped = len(shape.group_by) + (shape.window is not None)
     select = exp.Select(expressions=_expressions(question, outputs, shape.form))
-    select = select.from_(_table(dataset))
+    table = TABLE if rollup is None else rollup.table
+    select = select.from_(table_of(dataset, table))
     if shape.where or shape.after:
         asked = [condition(question, each) for each in shape.where]
         select = select.where(exp.and_(*asked, *beyond(question)))
@@ -174,8 +172,16 @@ def _compiled(dataset: Dataset, shape: _Shape) -> tuple[str, tuple[Column, ...]]
     if shape.offset:
         select = select.offset(exp.Placeholder())
     if shape.form == "summary":
-        return _summary(select).sql(dialect=DuckDB), (_COUNT,)
-    return select.sql(dialect=DuckDB), tuple(column for column, _ in outputs)
+        return _summary(select).sql(dialect=DuckDB), (), table
+    return select.sql(dialect=DuckDB), tuple(column for column, _ in outputs), table
+
+
+def _rollup(question: Query, shape: _Shape) -> RolledUp | None:
+    """Give the rollup that tells all that is asked: figures, or which lineage there is."""
+    whole = not (shape.limited or shape.offset or shape.after)
+    if shape.measures or (shape.form == "summary" and whole):
+        return rollup_for(question, windowed=shape.window is not None)
+    return None
 
 
 def _most(shape: _Shape) -> exp.Expr:
@@ -198,19 +204,16 @@ def _expressions(
 
 
 def _summary(rows: exp.Select) -> exp.Select:
-    """Count the rows of each lineage, of which the newest ``generated_at`` is told."""
+    """Tell each lineage once, with its newest ``generated_at``."""
     dataset_id, model_version, generated_at = (exp.column(name, quoted=True) for name in _LINEAGE)
     newest = exp.Max(this=generated_at)
-    counted_rows = exp.alias_(exp.Count(this=exp.Star()), _COUNT.name, quoted=True)
-    grouped = exp.Select(expressions=[counted_rows, dataset_id, model_version, newest])
+    grouped = exp.Select(expressions=[dataset_id, model_version, newest])
     return grouped.from_(rows.subquery("held")).group_by(dataset_id.copy(), model_version.copy())
 
 
-def _table(dataset: Dataset) -> exp.Table:
-    return exp.table_(TABLE, db="main", catalog=catalog_of(dataset.name), quoted=True, alias=STORED)
-
-
-def _outputs(query: Query, window: str | None) -> Iterator[tuple[Column, exp.Expr]]:
+def _outputs(
+    query: Query, window: str | None, rollup: RolledUp | None
+) -> Iterator[tuple[Column, exp.Expr]]:
     """Give what is answered: each column, and the expression that it is grouped and sorted by."""
     if window is not None:
         column = query.column(query.dataset.time or "")
@@ -221,8 +224,9 @@ def _outputs(query: Query, window: str | None) -> Iterator[tuple[Column, exp.Exp
         yield from ((query.column(name), stored(query.column(name))) for name in names)
         return
     yield from ((query.column(name), counted(query.column(name))) for name in query.group_by)
+    made = figure if rollup is None else rollup.figure
     for measure in query.measures:
-        yield figure(measure, [query.column(name) for name in measure.columns])
+        yield made(measure, [query.column(name) for name in measure.columns])
 
 
 def _lineage(query: Query) -> list[exp.Expr]:

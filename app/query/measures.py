@@ -7,10 +7,10 @@ from sqlglot import exp
 
 from app.dataset import Column
 from app.query.cells import counted
+from app.query.parts import PARTS, Expression, call, ratio, share, where_nonzero
 from app.query.query import Measure
 
-Expression = exp.Expr
-_ERRORS = ("mape", "wape", "bias")
+_ENDS = ("min", "max")
 # Beyond it the sum of some million squares is no number any more.
 _WIDEST_SPREAD = exp.Literal.number("1e150")
 
@@ -32,71 +32,48 @@ def figure(measure: Measure, columns: Sequence[Column]) -> tuple[Column, Express
 
     Null and NaN are left out; a figure that is no finite number is null.
     """
-    function = FUNCTIONS[measure.function]
-    cells = [counted(column) for column in columns]
-    if measure.function in _ERRORS:
-        # The difference of two small or unsigned integers may not fit their own type.
-        pairs = zip(columns, cells, strict=True)
-        cells = [exp.cast(e, "int128") if c.type == "integer" else e for c, e in pairs]
-    result, physical = function.result(*columns)
-    expression = function.expression(*cells)
-    finite = _if(_call("isfinite", expression), expression) if result == "number" else expression
+    if measure.function in _ENDS and columns[0].type == "string":
+        return finished(measure, columns, _end(measure.function, *cells(columns)))
+    return finished(measure, columns, FUNCTIONS[measure.function].expression(*cells(columns)))
+
+
+def cells(columns: Sequence[Column]) -> list[Expression]:
+    """Give the cells that a measure looks at: one column, or a forecast and its actual."""
+    counts = [counted(column) for column in columns]
+    if len(columns) == 1:
+        return counts
+    # The difference of two small or unsigned integers may not fit their own type.
+    pairs = zip(columns, counts, strict=True)
+    return [exp.cast(e, "int128") if c.type == "integer" else e for c, e in pairs]
+
+
+def finished(
+    measure: Measure, columns: Sequence[Column], expression: Expression
+) -> tuple[Column, Expression]:
+    """Give what a measure is answered as; no number is answered that is not finite."""
+    result, physical = FUNCTIONS[measure.function].result(*columns)
+    finite = _if(call("isfinite", expression), expression) if result == "number" else expression
     return Column(measure.name, result, physical=physical), finite
 
 
-def _call(name: str, *arguments: Expression) -> Expression:
-    return exp.Anonymous(this=name, expressions=list(arguments))
-
-
-def _minus(left: Expression, right: Expression) -> Expression:
-    return exp.Sub(this=left.copy(), expression=right.copy())
-
-
-def _times(left: Expression, right: Expression) -> Expression:
-    return exp.Mul(this=left, expression=right)
-
-
-def _ratio(part: Expression, whole: Expression) -> Expression:
-    """Give ``part / whole * 100``, null where there is nothing to divide by."""
-    whole = exp.Nullif(this=whole, expression=exp.Literal.number(0))
-    return _times(exp.Div(this=part, expression=whole), exp.Literal.number(100))
-
-
-def _where(aggregate: Expression, condition: Expression) -> Expression:
-    return exp.Filter(this=aggregate, expression=exp.Where(this=condition))
-
-
-def _known(column: Expression) -> Expression:
-    return exp.Not(this=exp.Is(this=column.copy(), expression=exp.Null()))
-
-
 def _mape(forecast: Expression, actual: Expression) -> Expression:
-    nonzero = exp.NEQ(this=actual.copy(), expression=exp.Literal.number(0))
-    error = exp.Abs(this=_minus(forecast, actual))
-    share = _times(
-        exp.Div(this=error, expression=exp.Abs(this=actual.copy())), exp.Literal.number(100)
-    )
-    return _where(_call("avg", share), nonzero)
+    return where_nonzero(call("avg", share(forecast, actual)), actual)
 
 
 def _wape(forecast: Expression, actual: Expression) -> Expression:
-    both = exp.and_(_known(forecast), _known(actual))
-    error = _where(_call("sum", exp.Abs(this=_minus(forecast, actual))), both)
-    return _ratio(error, _where(_call("sum", exp.Abs(this=actual.copy())), both.copy()))
+    return ratio(PARTS["errors"](forecast, actual), PARTS["sizes"](forecast, actual))
 
 
 def _bias(forecast: Expression, actual: Expression) -> Expression:
-    both = exp.and_(_known(forecast), _known(actual))
-    error = _where(_call("sum", _minus(forecast, actual)), both)
-    return _ratio(error, _where(_call("sum", actual.copy()), both.copy()))
+    return ratio(PARTS["excess"](forecast, actual), PARTS["actuals"](forecast, actual))
 
 
 def _count(column: Expression | None = None) -> Expression:
-    return _call("count", exp.Star() if column is None else column)
+    return call("count", exp.Star() if column is None else column)
 
 
 def _simple(name: str) -> Callable[[Expression], Expression]:
-    return lambda column: _call(name, column)
+    return lambda column: call(name, column)
 
 
 def _if(condition: Expression, then: Expression) -> Expression:
@@ -104,16 +81,23 @@ def _if(condition: Expression, then: Expression) -> Expression:
 
 
 def _median(column: Expression) -> Expression:
-    # Between two decimals the engine's own is off in the last digits, and no decimal.
-    return _call("median", exp.cast(column, "double"))
+    # Between two decimals the engine's own is off in the last digits, and no decimal. It is not
+    # its aggregate `median`: DuckDB 1.5 never frees what that one holds when it is interrupted.
+    return call("list_median", call("list", exp.cast(column, "double")))
+
+
+def _end(name: str, column: Expression) -> Expression:
+    """Give the least or the greatest text: the first of a list of one, for the same reason."""
+    one = exp.Literal.number(1)
+    return call("list_extract", call(name, column, one), one.copy())
 
 
 def _stddev(column: Expression) -> Expression:
     """Give it, or null where there are numbers whose squares are none: the engine would fail."""
     column = exp.cast(column, "double")
     small = exp.LT(this=exp.Abs(this=column), expression=_WIDEST_SPREAD)
-    spread = _call("stddev_samp", _if(small, column))
-    return _if(_call("bool_and", small.copy()), spread)
+    spread = call("stddev_samp", _if(small, column))
+    return _if(call("bool_and", small.copy()), spread)
 
 
 def _same(column: Column) -> tuple[str, str]:
@@ -163,7 +147,7 @@ def is_scalar(column: Column) -> bool:
 FUNCTIONS: Mapping[str, Function] = {
     "count": Function(0, _count, _integer),
     "count_distinct": Function(
-        1, lambda column: _call("count", exp.Distinct(expressions=[column])), _integer
+        1, lambda column: call("count", exp.Distinct(expressions=[column])), _integer
     ),
     "sum": Function(1, _simple("sum"), _total),
     "avg": Function(1, _simple("avg"), _number),

@@ -1,6 +1,6 @@
 """A Query: a question to one Dataset, free of SQL and of HTTP. Values only."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,6 +50,21 @@ class Measure:
         return cls(f"{function}_{column}", function, (column,)) if column else cls(text, text)
 
 
+def read_order(sort: Sequence[Sort], names: Container[str]) -> list[tuple[str, bool]]:
+    """Read what is sorted by as names, and whether each is descending.
+
+    A name that begins with ``-`` itself is meant where there is no other.
+    """
+    return [
+        each
+        if isinstance(each, tuple)
+        else (each, False)
+        if each in names and each.removeprefix("-") not in names
+        else (each.removeprefix("-"), each.startswith("-"))
+        for each in sort
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is asked of one Dataset: rows by default, or figures where there are measures.
@@ -73,21 +88,10 @@ class Query:
 
     @property
     def order(self) -> list[tuple[str, bool]]:
-        """Give the sort as names of what is answered, and whether each is descending.
-
-        A name that begins with ``-`` itself is meant where there is no other.
-        """
+        """Give the sort as names of what is answered, and whether each is descending."""
         answered = (*self.group_by, *(each.name for each in self.measures), *self._windows)
         columns = (column.name for column in self.dataset.columns)
-        names = set(answered if self.measures else columns)
-        return [
-            sort
-            if isinstance(sort, tuple)
-            else (sort, False)
-            if sort in names and sort.removeprefix("-") not in names
-            else (sort.removeprefix("-"), sort.startswith("-"))
-            for sort in self.sort
-        ]
+        return read_order(self.sort, set(answered if self.measures else columns))
 
     @property
     def _windows(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ Progress = Callable[[int], None]
 class Place:
     """Where a refresh works: copies in ``staging``, new Tables in ``tables``.
 
-    A key index of more than ``index_bytes`` is left out; it is of use to who serves the Table.
+    An index of more than ``index_bytes`` is left out; it is of use to who serves the Table.
     """
 
     staging: Path

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from app.dataset import Column, Dataset, Freshness, Lineage, Source
+from app.dataset import Column, Dataset, Freshness, Lineage, Prepare, Rollup, Source
 
 Checked = Mapping[str, Any]
 
@@ -46,9 +46,21 @@ def _dataset(name: str, checked: Checked) -> Dataset:
         lineage=Lineage(**checked["lineage"]),
         tags=tuple(checked.get("tags", ())),
         columns=tuple(_column(*each) for each in checked.get("columns", {}).items()),
+        prepare=_prepare(checked.get("prepare", {})),
         freshness=Freshness(age(freshness.get("warn_after")), age(freshness.get("error_after"))),
         **{"max_age": checked["cache"]["max_age"]} if checked.get("cache") else {},
         **{key: checked[key] for key in _AS_THEY_ARE if key in checked},
+    )
+
+
+def _prepare(checked: Checked) -> Prepare:
+    orders, rollups = checked.get("orders", ()), checked.get("rollups", ())
+    return Prepare(
+        {f"order_{at}": tuple(each) for at, each in enumerate(orders)},
+        {
+            f"rollup_{at}": Rollup(tuple(each["by"]), tuple(each["measures"]))
+            for at, each in enumerate(rollups)
+        },
     )
 
 

@@ -3,7 +3,7 @@
 Works on what the schema left valid, so that one mistake is not reported twice.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app.registry.build import age
@@ -14,6 +14,8 @@ OPERATORS = (
     *("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte"),
     *("contains", "icontains", "startswith", "isnull"),
 )
+# What figures of parts can be put together to; a median of medians says nothing.
+MERGED = ("count", "sum", "avg", "min", "max", "count_distinct", "mape", "wape", "bias")
 
 Valid = Mapping[str, Any]
 
@@ -26,6 +28,7 @@ def check(valid: Valid, sources: tuple[str, ...]) -> Iterator[Mistake]:
         yield from _status(dataset, pointer)
         yield from _freshness(dataset, pointer)
         yield from _roles(dataset, pointer)
+        yield from _rollups(dataset.get("prepare", {}).get("rollups", ()), pointer)
         yield from _columns(dataset.get("columns", {}), child(pointer, "columns"))
 
 
@@ -63,6 +66,16 @@ def _role(
     if kind is not None and kind not in allowed:
         message = f"column {quoted(name)} is declared {kind}; {' or '.join(allowed)} is needed"
         yield Mistake(message, pointer, name)
+
+
+def _rollups(rollups: Sequence[Valid], pointer: str) -> Iterator[Mistake]:
+    for at, rollup in enumerate(rollups):
+        for place, measure in enumerate(rollup.get("measures", ())):
+            function = measure.partition(":")[0]
+            if function not in MERGED:
+                message = f"no figure {quoted(function)} can be put together of those of parts"
+                where = f"{pointer}/prepare/rollups/{at}/measures/{place}"
+                yield Mistake(message, where, measure, allowed=MERGED, words=MERGED)
 
 
 def _columns(columns: Valid, pointer: str) -> Iterator[Mistake]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import structlog
 
 from app.access import ANONYMOUS, Admission
-from app.answers import Addresses, Keeper, Pieces
+from app.answers import KEPT, Addresses, Keeper, Pieces
 from app.errors import (
     CredentialInAddressError,
     HeadersTooLargeError,
@@ -25,6 +25,7 @@ from app.generation import CurrentGeneration, Generation
 from app.http import LONGEST_ADDRESS, VISIT, Attempts, Visit, problem_bytes
 from app.logs import hidden
 from app.metrics import Tally
+from app.service.manners import Headers, Manners
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -37,14 +38,10 @@ _PIECE = 256 * 1024
 _LONGEST_WHOLE = 1024 * 1024
 # How often a key may have been percent-encoded and still be found.
 _MOST_ENCODINGS = 3
+_LENGTH = re.compile("[0-9]{1,18}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-_ALWAYS = {
-    "Server": "Assay",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+_KEPT = ("Server-Timing", KEPT)
 
-Headers = list[tuple[str, str]]
 Response = tuple[str, Headers, bytes | Pieces]
 
 
@@ -63,10 +60,13 @@ class Front:
     """The WSGI callable of a worker; serves any Generation, and none."""
 
     def __init__(
-        self, worker: Serving, admission: Admission, answers: tuple[Keeper, Addresses]
+        self,
+        worker: Serving,
+        entrance: tuple[Admission, Manners],
+        answers: tuple[Keeper, Addresses],
     ) -> None:
         self._worker = worker
-        self._admission = admission
+        self._admission, self._manners = entrance
         self._keeper, self._addresses = answers
         self._log = log.bind()
 
@@ -84,7 +84,8 @@ class Front:
             log.exception("fault", request_id=visit.request_id)
             told = InternalError("The service met a fault; the log has it under this id.")
             status, headers, body = self._refused(told, environ, visit)
-        headers += [*_ALWAYS.items(), ("X-Request-Id", visit.request_id)]
+        headers = self._manners.dressed(headers, environ)
+        headers.append(("X-Request-Id", visit.request_id))
         if visit.current is not None:
             headers.append(("X-Generation", str(visit.number)))
         start_response(status, headers)
@@ -112,6 +113,9 @@ class Front:
     def _response(self, environ: "WSGIEnvironment", visit: Visit) -> Response:
         _check_address(environ)
         _check_headers(environ)
+        preflight = self._manners.preflight(environ)
+        if preflight is not None:
+            return "204 NO CONTENT", preflight, b""
         try:
             visit.current = visit.today = self._worker.current.pin()
         except NoGenerationError:
@@ -143,7 +147,7 @@ class Front:
             return None
         visit.leave(known, "kept")
         length = ("Content-Length", str(len(answer.body)))
-        return "200 OK", [*known.shared, *known.own, length], answer.body
+        return "200 OK", [*known.shared, *known.own, _KEPT, length], answer.body
 
     def _refused(self, error: ServiceError, environ: "WSGIEnvironment", visit: Visit) -> Response:
         body, headers = problem_bytes(error, visit.request_id)
@@ -201,6 +205,9 @@ def _check_address(environ: Mapping[str, Any]) -> None:
 def _check_headers(environ: Mapping[str, Any]) -> None:
     if "HTTP_TRANSFER_ENCODING" in environ:
         raise LengthRequiredError("Send the body with a Content-Length.")
+    # What is no length reads as none, and a refresh without a body is one of everything.
+    if not _LENGTH.fullmatch(environ.get("CONTENT_LENGTH") or "0"):
+        raise MalformedRequestError("The Content-Length is not a number of bytes.")
     length = sum(len(name) + len(environ[name]) for name in environ if name.startswith("HTTP_"))
     if length > _LONGEST_HEADERS:
         raise HeadersTooLargeError(f"The headers have {length} bytes.", allowed=_LONGEST_HEADERS)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import structlog
 
 from app.access import Admission, open_keyring
-from app.answers import Addresses, Keeper, MemoryCache, Spool
+from app.answers import Addresses, Keeper, MemoryCache, Shared, Spool
 from app.discovery import Plugins
 from app.engine import EngineLimits, Queue, Turns
 from app.errors import NoGenerationError
@@ -20,17 +20,19 @@ from app.generation import (
     CurrentGeneration,
     Generation,
     KeptGenerations,
+    Opener,
     Store,
     WorkerMark,
     mark_worker,
-    open_generation,
 )
 from app.http import Answering, App, Attempts, Health, Services, build_app
 from app.logs import configure_logs
 from app.metrics import Tally
+from app.redis import Redis
 from app.refresh import Refresher
 from app.service.extras import tracing_of
 from app.service.front import Front
+from app.service.manners import Manners
 from app.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -59,21 +61,18 @@ class Worker:
             "watches": False,
         }
         self.store = Store.at(settings.state)
-        self.keeper = Keeper(MemoryCache(settings.cache_bytes))
+        key = self.store.key()
+        self.redis = Redis(settings.cache, key) if settings.cache else None
+        shared = Shared(self.redis, key) if self.redis else None
+        self.keeper = Keeper(MemoryCache(settings.cache_bytes), shared)
+        self._turns = _turns(settings)
+        self._opener = Opener(self.store, _engine_limits(settings, self.store), self._turns)
         self.tally = Tally()
         self._counts = Counts(self.store, self._mark["id"], self.tally, self._gauges)
-        kept = KeptGenerations(self.store, self._opened)
+        kept = KeptGenerations(self.store, self._opener.open)
         self.services = _services(settings, (self.keeper, kept, self._counts))
         self.attempts = self.services.attempts
         self.current = CurrentGeneration(self.store, self._open, self._take)
-        self._limits = EngineLimits(
-            settings.engine_threads, settings.engine_memory, self.store.spill
-        )
-        self._turns = Turns(
-            Queue(settings.queries_running, settings.queries_waiting, settings.query_seconds),
-            Queue(settings.exports_running, settings.exports_waiting),
-            settings.export_seconds,
-        )
         self._apps: dict[str, App] = {}
         self._lock = Lock()
         self._telling = Lock()
@@ -152,12 +151,9 @@ class Worker:
 
     def _open(self, name: str) -> Generation:
         """Open a Generation with its app, so that no request finds it half ready."""
-        generation = self._opened(name)
+        generation = self._opener.open(name)
         self.app_for(generation)
         return generation
-
-    def _opened(self, name: str) -> Generation:
-        return open_generation(self.store, name, self._limits, self._turns)
 
     def _take(self, generation: Generation) -> None:
         """Forget the Answers of older Generations, and tell what is served now."""
@@ -181,8 +177,9 @@ def make_front(settings: Settings, *, watch: bool = False) -> "WSGIApplication":
         worker.watch()
     # An address costs a tenth of its answer, so it has as much of the room.
     answers = (worker.keeper, Addresses(settings.cache_bytes // 10))
-    admission = Admission(open_keyring(settings), settings)
-    front, traced = Front(worker, admission, answers), tracing_of(settings)
+    admission = Admission(open_keyring(settings), settings, worker.redis)
+    entrance = (admission, Manners(settings.cors_origins))
+    front, traced = Front(worker, entrance, answers), tracing_of(settings)
     return front if traced is None else traced(front)
 
 
@@ -193,6 +190,16 @@ def front_from_environment() -> "WSGIApplication":
     # Arrow's own allocators keep what one large export has taken.
     pa.set_memory_pool(pa.system_memory_pool())
     return make_front(settings, watch=True)
+
+
+def _engine_limits(settings: Settings, store: Store) -> EngineLimits:
+    return EngineLimits(settings.engine_threads, settings.engine_memory, store.spill)
+
+
+def _turns(settings: Settings) -> Turns:
+    questions = Queue(settings.queries_running, settings.queries_waiting, settings.query_seconds)
+    exports = Queue(settings.exports_running, settings.exports_waiting)
+    return Turns(questions, exports, settings.export_seconds)
 
 
 def _services(settings: Settings, held: tuple[Keeper, KeptGenerations, Counts]) -> Services:

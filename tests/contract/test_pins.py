@@ -9,7 +9,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-DIRECT = {"deployment": {"(pyproject.toml)"}, "dev": {"(pyproject.toml)", "(pyproject.toml:dev)"}}
+DIRECT = {
+    "deployment": {"(pyproject.toml)"},
+    "dev": {"(pyproject.toml)", "(pyproject.toml:dev)"},
+    "peers": {"(pyproject.toml:peers)"},
+}
+FILES = {"peers": "tests/benchmarks/requirements.txt"}
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +23,7 @@ def project():
 
 
 def text_of(name):
-    return (ROOT / f"requirements_{name}.txt").read_text()
+    return (ROOT / FILES.get(name, f"requirements_{name}.txt")).read_text()
 
 
 def blocks(name):
@@ -43,18 +48,18 @@ def asked_for(name):
 
 
 def wanted(project, name):
-    texts = list(project["project"]["dependencies"])
-    if name == "dev":
-        texts += project["dependency-groups"]["dev"]
+    texts = list(project["dependency-groups"].get(name, ()))
+    if name != "peers":
+        texts += project["project"]["dependencies"]
     return {canonicalize_name(each.name): each for each in map(Requirement, texts)}
 
 
-@pytest.mark.parametrize("name", ["deployment", "dev"])
+@pytest.mark.parametrize("name", ["deployment", "dev", "peers"])
 def test_what_is_pinned_is_what_pyproject_asks_for(project, name):
     assert asked_for(name) == set(wanted(project, name)), "run `make lock`"
 
 
-@pytest.mark.parametrize("name", ["deployment", "dev"])
+@pytest.mark.parametrize("name", ["deployment", "dev", "peers"])
 def test_each_pin_is_in_its_range(project, name):
     pinned = pins(name)
     for requirement in wanted(project, name).values():
@@ -72,7 +77,7 @@ def test_deployed_is_duckdb_1_5_and_tested_too_is_2():
     assert {version[:2] for version in pins("duckdb2")["duckdb"]} == {"2."}
 
 
-@pytest.mark.parametrize("name", ["deployment", "dev", "duckdb2"])
+@pytest.mark.parametrize("name", ["deployment", "dev", "peers", "duckdb2"])
 def test_pins_are_exact_hashed_and_name_no_host(name):
     assert all("--hash=sha256:" in block for block in blocks(name))
     assert all(len(versions) >= 1 and "" not in versions for versions in pins(name).values())

@@ -15,6 +15,7 @@ from app.http.problems import PROBLEM_JSON, problem_document, refusal_of
 CATALOGUE = {
     "body-too-large": 413,
     "busy": 503,
+    "rate-unknown": 503,
     "state-unusable": 503,
     "conflicting-credentials": 400,
     "credential-in-address": 400,

@@ -1,11 +1,14 @@
-"""The docs page in a real browser: it shows the operations, and talks to nobody but us."""
+"""A real browser: the docs page talks to nobody but us, other origins read what they may."""
 
 import os
 import shutil
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -82,3 +85,43 @@ def test_a_question_can_be_asked_from_the_docs_page_of_one_dataset(server, page)
     view.wait_for_selector(".live-responses-table .response-col_status", timeout=30_000)
     assert "Antenna" in view.locator(".live-responses-table").inner_text()
     page.check(urlsplit(url).netloc)
+
+
+READ = """async ([address, headers]) => {
+  const answer = await fetch(address, {headers});
+  return [answer.status, answer.headers.get("ETag"), answer.headers.get("X-Generation")];
+}"""
+
+
+@pytest.fixture
+def site(tmp_path):
+    """The address of an empty page of another origin than the service's."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "index.html").write_text("<!doctype html><title>another origin</title>")
+    serving = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)
+    )
+    Thread(target=serving.serve_forever).start()
+    yield f"http://127.0.0.1:{serving.server_port}"
+    serving.shutdown()
+    serving.server_close()
+
+
+@pytest.mark.browser
+@pytest.mark.usefixtures("registry_file")
+def test_a_page_of_an_allowed_origin_reads_with_a_key_and_no_other_page_reads(
+    server, page, site, admin
+):
+    url, closed = server(workers=1, cors_origins=site).url, server(workers=1).url
+    view = page.page
+    view.goto(site)
+    for headers in ({}, admin, {**admin, "If-None-Match": 'W/"x"'}):
+        for path in ("/api/v1/items", "/health", "/api/v1/data/refresh"):
+            status, _, generation = view.evaluate(READ, [url + path, headers])
+            assert (status, generation) == (401 if "refresh" in path and not headers else 200, "1")
+    _, tag, _ = view.evaluate(READ, [f"{url}/api/v1/items", {}])
+    assert tag.startswith('W/"')
+    for address, headers in ((f"{closed}/api/v1/items", {}), (f"{closed}/health", admin)):
+        with pytest.raises(Error, match="Failed to fetch"):
+            view.evaluate(READ, [address, headers])

@@ -89,7 +89,9 @@ def leftovers(settings):
     kept = {
         t.hash for n in store.numbers() for t in store.manifest(f"{n:08d}.json").tables.values()
     }
-    tables = [path.name for path in store.tables.iterdir() if path.stem not in kept]
+    tables = [
+        path.name for path in store.tables.iterdir() if path.name.partition(".")[0] not in kept
+    ]
     return tables + [path.name for path in (*store.staging.iterdir(), *store.spill.iterdir())]
 
 

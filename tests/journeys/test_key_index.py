@@ -11,6 +11,7 @@ from app.generation import Store
 from app.refresh import Jobs, Request, build_waiting
 from app.service import Worker
 from app.service.front import Front
+from app.service.manners import Manners
 
 ITEM = "/api/v1/items/A/timeseries?start=2026-01-02&end=2026-01-05"
 ROWS = "/api/v1/datasets/forecasts/rows?"
@@ -42,9 +43,9 @@ def serve(settings, registry_file, tmp_path):
         (state / "etag.key").write_bytes(bytes(32))
         assert build_waiting(served).status == "succeeded"
         worker = Worker(served)
-        admission = Admission(Keyring(served.keys_file), served)
+        entrance = (Admission(Keyring(served.keys_file), served), Manners(""))
         answers = (worker.keeper, Addresses(0))
-        return worker, Client(Front(worker, admission, answers))
+        return worker, Client(Front(worker, entrance, answers))
 
     return make
 

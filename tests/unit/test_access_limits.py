@@ -48,6 +48,28 @@ def test_a_minute_is_over_after_a_minute(clock):
     limit.check("a")
 
 
+def test_one_too_many_is_refused_when_it_is_counted(clock):
+    limit = Limit(2)
+    for _ in range(2):
+        limit.count("a")
+    for _ in range(2):
+        with pytest.raises(TooManyRequestsError):
+            limit.count("a")
+    clock(60)
+    limit.count("a")
+
+
+def test_what_is_left_of_a_minute_can_be_taken(clock):
+    limit = Limit(2)
+    limit.fill("a", 20)
+    for ask in (limit.check, limit.count):
+        with pytest.raises(TooManyRequestsError):
+            ask("a")
+    clock(20.1)
+    limit.check("a")
+    limit.count("a")
+
+
 def test_no_limit_is_none():
     limit = Limit(0)
     for _ in range(100):

@@ -63,11 +63,11 @@ FAULTS = {
     "unmarked": ("def endpoints(dataset): return []", "it has no function marked @hookimpl"),
     "empty": ("", "it has no function marked @hookimpl"),
     "argument": (HEAD + "@hookimpl\ndef endpoints(app): return []", "app"),
-    "import": ("import nothing_like_it", "ModuleNotFoundError while it was imported"),
-    "syntax": ("def endpoints(:", "SyntaxError while it was imported"),
-    "raises": ("raise RuntimeError('secret')", "RuntimeError while it was imported"),
-    "exits": ("import sys; sys.exit(3)", "SystemExit while it was imported"),
-    "nul": ("\0", "SyntaxError while it was imported"),
+    "import": ("import nothing_like_it", "failed while it was imported"),
+    "syntax": ("def endpoints(:", "failed while it was imported"),
+    "raises": ("raise RuntimeError('secret')", "failed while it was imported"),
+    "exits": ("import sys; sys.exit(3)", "failed while it was imported"),
+    "nul": ("\0", "failed while it was imported"),
 }
 
 
@@ -103,8 +103,7 @@ def test_a_plugin_that_brings_no_endpoints_when_asked_is_told_and_left_out(folde
     assert plugins.failures == {}
     offers, clashes = plugins.offers({"sales": dataset(endpoints={"one": {}, "bad": {}})})
     assert ([offer.plugin for offer in offers], clashes) == (["one"], [])
-    kind = "RuntimeError" if junk == "raises" else "TypeError"
-    assert plugins.failures == {"bad": f"{kind} while it was used"}
+    assert plugins.failures == {"bad": "failed while it was used"}
 
 
 def test_a_plugin_may_ask_for_nothing_and_offer_nothing(folder, write, offers):
@@ -271,7 +270,7 @@ def test_an_installed_distribution_brings_plugins_too(tmp_path, write):
     assert (found, clashes) == ([["one", "one"], ["installed", "installed"]], [])
     assert failures == {
         "one": "another plugin has its name",
-        "lost": "ModuleNotFoundError while it was imported",
+        "lost": "failed while it was imported",
     }
 
 
@@ -300,7 +299,7 @@ def test_a_plugin_that_brings_what_cannot_be_served_is_left_out(write, offers, f
     assert [each.endpoint.name for each in found] == ["fine"]
     plugins = Plugins(folder)
     plugins.offers({"sales": dataset()})
-    assert plugins.troubles == {"unsound": "TypeError while it was used"}
+    assert plugins.troubles == {"unsound": "failed while it was used"}
 
 
 def test_of_two_plugins_with_one_generic_path_the_first_keeps_it(write, folder):
@@ -316,6 +315,6 @@ def test_of_two_plugins_with_one_generic_path_the_first_keeps_it(write, folder):
 def test_a_plugin_that_answers_again_is_well_again(folder):
     plugins = Plugins(folder)
     plugins.stumble("one", KeyError("x"))
-    assert plugins.troubles == {"one": "KeyError while it was used"}
+    assert plugins.troubles == {"one": "failed while it was used"}
     plugins.answered("one")
     assert plugins.troubles == {}

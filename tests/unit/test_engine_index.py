@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.dataset import Lineage
-from app.query import Query, Where, compile_query, key_read
+from app.query import Query, Where, compile_query, orders_of, stretch
 
 LARGE = 1 << 20
 TEXTS = ["", "A", "B", "a", "aé", "z", "É", "\uffff", "😀", "😀\0x"]
@@ -61,6 +61,10 @@ def both(bench_at, tmp_path_factory):
     return dataset, bench.index(table), bench.engine((dataset, table))
 
 
+def stretched(query, order="keys"):
+    return stretch(query, orders_of(query.dataset)[order])
+
+
 VALUES = dict(zip(KEYS, (st.text(max_size=2), st.dates(), st.integers(-2, 2)), strict=True))
 STORED = {name: sorted({row[n] for row in ROWS}) for n, name in enumerate(KEYS)}
 RANGES = st.lists(st.sampled_from(["gt", "gte", "lt", "lte"]), max_size=2)
@@ -92,7 +96,7 @@ def stretches(draw):
 def test_a_stretch_is_what_the_engine_gives(both, question):
     dataset, index, engine = both
     query = Query(dataset, **question)
-    asked, given = index.read(key_read(query)), engine.run(compile_query(query))
+    asked, given = index.read(stretched(query)), engine.run(compile_query(query))
     # NaN is equal to nothing, and a type that is wrong may look right.
     assert repr(asked.cells) == repr(given.cells)
     assert (asked.columns, asked.stamp, asked.more) == (given.columns, given.stamp, given.more)
@@ -101,13 +105,13 @@ def test_a_stretch_is_what_the_engine_gives(both, question):
 @pytest.mark.parametrize("name", sorted(CELLS.keys() - set(HELD)))
 def test_a_column_that_it_cannot_hold_is_left_to_the_engine(both, name):
     dataset, index, _ = both
-    assert index.read(key_read(Query(dataset, (name,), sort=KEYS))) is None
+    assert index.read(stretched(Query(dataset, (name,), sort=KEYS))) is None
 
 
 def test_many_rows_are_left_to_the_engine(bench):
     _, table = loaded = bench.load({"k": range(10_001)}, index_bytes=LARGE)
     query = Query(loaded[0], sort=("k",))
-    assert bench.index(table).read(key_read(query)) is None
+    assert bench.index(table).read(stretched(query)) is None
 
 
 @pytest.mark.parametrize("most", [0, 100])
@@ -139,7 +143,7 @@ def test_a_damaged_index_is_told_and_not_used(bench, capsys, place):
     file.chmod(0o600)
     file.write_bytes(content)
     assert bench.index(table) is None
-    assert "key index not used" in capsys.readouterr().out
+    assert "index not used" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("left", [b"", b"ab", None])
@@ -150,4 +154,4 @@ def test_an_index_that_is_cut_or_gone_is_told_and_not_used(bench, capsys, left):
     if left is not None:
         file.write_bytes(left)
     assert bench.index(table) is None
-    assert "key index not used" in capsys.readouterr().out
+    assert "index not used" in capsys.readouterr().out

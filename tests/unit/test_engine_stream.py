@@ -96,12 +96,11 @@ def test_an_export_has_the_same_bytes_whoever_makes_it_beside_it(large, form):
     assert files[0]
 
 
-def test_the_summary_is_of_the_very_rows(large):
+def test_the_summary_tells_of_the_very_rows(large):
     engine, dataset = large
-    for limit, rows in ((None, ROWS), (10, 10), (0, 0)):
-        counted = engine.run(compile_summary(Query(dataset, sort=("-a",), limit=limit)))
-        assert sum(count for (count,) in counted.cells) == rows
-        assert counted.stamp.dataset_id == ("run-1" if rows else None)
+    for limit, told in ((None, "run-1"), (10, "run-1"), (0, None)):
+        summary = engine.run(compile_summary(Query(dataset, sort=("-a",), limit=limit)))
+        assert summary.stamp.dataset_id == told
 
 
 def test_no_row_is_a_result_too(large):

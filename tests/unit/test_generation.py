@@ -20,9 +20,9 @@ from app.generation import (
     CurrentGeneration,
     Generation,
     Manifest,
+    Opener,
     Store,
     mark_worker,
-    open_generation,
     worker_marks,
     write_whole,
 )
@@ -74,7 +74,7 @@ def make(store, bench_at):
 @pytest.fixture
 def opener(store, bench):
     turns = Turns(Queue(4, 4), Queue(1, 1), 60)
-    return lambda name: open_generation(store, name, bench.limits, turns)
+    return Opener(store, bench.limits, turns).open
 
 
 def test_a_store_is_ours_alone(tmp_path):
@@ -280,10 +280,22 @@ def test_a_generation_outlives_its_files(store, make, opener):
 def test_rows_by_key_outlive_the_file_of_their_index(store, make, opener):
     make(rows=100, index_bytes=1 << 20)
     generation = opener(store.current())
-    store.index_file(generation.tables["sales"].hash).unlink()
+    store.index_file(generation.tables["sales"].hash, "keys").unlink()
     last = Query(generation.datasets["sales"], sort=("-k",), limit=1)
     without_engine = replace(generation, engine=None)
     assert without_engine.run(last) == generation.engine.run(compile_query(last))
+
+
+def test_what_a_refresh_leaves_as_it_is_keeps_its_open_index(make, store, opener):
+    make(rows=100, index_bytes=1 << 20)
+    first = opener(store.current())
+    make(rows=100, index_bytes=1 << 20)
+    second = opener(store.current())
+    assert second.number == first.number + 1
+    assert second.indexes["sales"]["keys"] is first.indexes["sales"]["keys"]
+    make(rows=101, index_bytes=1 << 20)
+    third = opener(store.current())
+    assert third.indexes["sales"]["keys"] is not first.indexes["sales"]["keys"]
 
 
 def test_without_its_index_a_generation_answers_the_same(store, make, opener):
@@ -291,7 +303,7 @@ def test_without_its_index_a_generation_answers_the_same(store, make, opener):
     (path,) = store.tables.glob("*.index")
     path.unlink()
     generation = opener(store.current())
-    assert generation.indexes == {}
+    assert generation.indexes == {"sales": {}}
     assert generation.run(Query(generation.datasets["sales"], sort=("-k",), limit=1)).more
 
 

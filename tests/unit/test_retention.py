@@ -76,7 +76,7 @@ def test_the_limit_of_bytes_is_stronger(store, commit, most, gone):
 def test_a_key_index_counts_and_goes_with_its_table(store, commit):
     for letter in "abc":
         commit(9, letter)
-        store.index_file(letter).write_bytes(b"index")
+        store.index_file(letter, "keys").write_bytes(b"index")
     assert collect(store, NEVER) == [1]
     assert tables(store) == "bbcc"
 

@@ -27,11 +27,13 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         guesses_per_minute=10,
         requests_per_minute=0,
         trusted_proxies=0,
+        cors_origins="",
         plugins=tmp_path / "plugins",
         host="127.0.0.1",
         port=8000,
         workers=2,
         log_level="info",
+        cache="",
         cache_bytes=64 * MIB,
         engine_threads=2,
         engine_memory=GIB,
@@ -39,7 +41,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         index_bytes=2 * GIB,
         queries_running=4,
         queries_waiting=60,
-        query_seconds=10,
+        query_seconds=2,
         exports_running=2,
         exports_waiting=16,
         export_seconds=300,
@@ -102,6 +104,12 @@ def test_a_size_is_bytes_or_has_a_unit(text, expected):
         ("ASSAY_STATE", ""),
         ("ASSAY_REGISTRY", "a\0b"),
         ("ASSAY_KEEP_GENERATIONS", "0"),
+        *(
+            ("ASSAY_CORS_ORIGINS", text)
+            for text in ("a.example", "https://a.example/", "https://*.example", "*,*", "null",
+                         "https://a.example,*", "https://A.example", "https://a.example,", ",",
+                         "https://u@a.example", "ftp://a.example", "https://a.example:x")
+        ),
     ],
 )  # fmt: skip
 def test_a_value_that_is_not_allowed_is_told_with_what_is(variable, text):
@@ -110,6 +118,47 @@ def test_a_value_that_is_not_allowed_is_told_with_what_is(variable, text):
     (line,) = str(refusal.value).splitlines()
     assert line.startswith(f"{variable}: found {text[:80]!r}"[:-1])
     assert line.endswith(f"allowed: {rules()[variable].allowed}")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "redis://localhost",
+        "redis://:p%40ss@10.0.0.1:6379/3",
+        "rediss://ann:secret@redis.example:6380?ssl_ca_certs=/etc/own.crt",
+        "redis://[::1]:6379/",
+        "rediss://r?ssl_certfile=/a&ssl_keyfile=/b",
+        "unix:///run/redis.sock?db=2",
+    ],
+)
+def test_an_address_of_redis_is_taken(address):
+    assert read_settings({"ASSAY_CACHE": address}).cache == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("localhost:6379", "http://localhost", "redis://", "redis://:hunter2@", "unix://"),
+        *("redis://hunter2@localhost:x", "redis://localhost:70000", "redis://localhost:0"),
+        *("redis://:hunter2@localhost/x", "redis://localhost/1/2", "redis://[::1", "unix://?db=1"),
+        *("redis://:hunter2@localhost?socket_timeout=60", "redis://localhost?db=1"),
+        *("unix:///run/redis.sock?db=x", "redis://localhost#x", "redis://:hunter2/x@localhost"),
+        "rediss://localhost?ssl_cert_reqs=none",
+    ],
+)
+def test_what_is_no_address_of_redis_is_refused_untold(address):
+    with pytest.raises(SettingsError) as refusal:
+        read_settings({"ASSAY_CACHE": address})
+    allowed = "nothing, or an address that starts with redis://, rediss:// or unix://"
+    told = f"ASSAY_CACHE: found a value that is not shown; allowed: {allowed}"
+    assert str(refusal.value) == told
+
+
+def test_origins_stand_with_commas_between():
+    given = read_settings({"ASSAY_CORS_ORIGINS": "https://a.example, http://[::1]:8080"})
+    assert given.cors_origins == "https://a.example,http://[::1]:8080"
+    assert read_settings({"ASSAY_CORS_ORIGINS": "*"}).cors_origins == "*"
 
 
 def test_all_mistakes_are_told_at_once_one_a_line():

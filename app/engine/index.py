@@ -1,6 +1,5 @@
-"""A key index, mapped and shared by all workers: rows by their keys, without SQL."""
+"""An index, mapped and shared by all workers: rows in one order, by that of the keys or another."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from mmap import PROT_READ, mmap
 from pathlib import Path
@@ -12,7 +11,8 @@ import structlog
 from app.dataset import Column, Constant
 from app.engine.held import Held, held
 from app.engine.indexing import SEAL_BYTES, seal
-from app.query import KeyRead, Rows, Stamp
+from app.engine.sorted import Sorted
+from app.query import Rows, Stamp, Stretch
 from app.table import Table
 
 log = structlog.get_logger()
@@ -21,8 +21,8 @@ log = structlog.get_logger()
 _MOST_ROWS = 10_000
 
 
-class KeyIndex:
-    """The columns of one Table in the order of its keys; safe to use from many threads.
+class Index:
+    """The columns of one Table in one order; safe to use from many threads.
 
     The file stays readable when it is unlinked meanwhile.
     """
@@ -30,53 +30,49 @@ class KeyIndex:
     def __init__(self, columns: Mapping[str, "_Cells"], rows: int) -> None:
         self._columns, self._rows = columns, rows
 
-    def read(self, asked: KeyRead) -> Rows | None:
+    def read(self, asked: Stretch) -> Rows | None:
         """Give the rows of a stretch as a Statement would; None where it holds not all of them."""
         names = [_stored(column) for column in asked.columns]
         needed = {name for name in (*names, *asked.lineage) if isinstance(name, str)}
-        if not needed.union(asked.keys) <= self._columns.keys():
+        if not needed.union(name for name, _ in asked.order) <= self._columns.keys():
             return None
-        start, end = self._stretch(asked)
+        start, end = self._places(asked)
         length = max(end - start - asked.offset, 0)
         count = length if asked.limit is None else min(length, asked.limit)
         if count > _MOST_ROWS:
             return None
-        first = max(end - asked.offset - count, 0) if asked.falling else start + asked.offset
-        step = -1 if asked.falling else 1
+        first = max(end - asked.offset - count, 0) if asked.backwards else start + asked.offset
+        step = -1 if asked.backwards else 1
         cells = {name: self._columns[name].between(first, count)[::step] for name in needed}
         lineage = _rows(asked.lineage, cells, count)
         return Rows(
             asked.columns, _rows(names, cells, count), Stamp.of_rows(lineage), length > count
         )
 
-    def _stretch(self, asked: KeyRead) -> tuple[int, int]:
+    def _places(self, asked: Stretch) -> tuple[int, int]:
         """Give the places of the first row and behind the last."""
-        columns = [self._columns[key] for key in asked.keys]
+        columns = [Sorted(self._columns[name], falling) for name, falling in asked.order]
         start, end = _equal(columns, asked.equal, (0, self._rows))
         for each in asked.bounds:
-            search = bisect_right if each.operator in {"gt", "lte"} else bisect_left
-            place = search(columns[len(asked.equal)], each.value, start, end)
-            start, end = (place, end) if each.operator in {"gt", "gte"} else (start, place)
+            start, end = columns[len(asked.equal)].bounded(each, (start, end))
         if asked.after:
             before, behind = _equal(columns[len(asked.equal) :], asked.after, (start, end))
-            start, end = (start, before) if asked.falling else (behind, end)
+            start, end = (start, before) if asked.backwards else (behind, end)
         return start, end
 
 
-def open_index(path: Path, table: Table) -> KeyIndex | None:
-    """Map the index of a Table; None where it has none, or none that is whole: it is told."""
-    if not table.index_bytes:
-        return None
+def open_index(path: Path, table: Table) -> Index | None:
+    """Map an index of a Table; None where there is none that is whole: it is told."""
     try:
         batch = _mapped(path)
     except (OSError, ValueError) as error:
         # An index is a short cut: without it the engine answers the same.
-        log.warning("key index not used", table=table.hash, reason=type(error).__name__)
+        log.warning("index not used", index=path.name, reason=type(error).__name__)
         return None
     kinds = {column.name: held(column.physical) for column in table.columns}
     columns = zip(batch.schema.names, batch.columns, strict=True)
     cells = {name: _Cells(column, kinds[name] or Held()) for name, column in columns}
-    return KeyIndex(cells, batch.num_rows)
+    return Index(cells, batch.num_rows)
 
 
 def _mapped(path: Path) -> pa.RecordBatch:
@@ -92,16 +88,12 @@ def _stored(column: Column) -> str | Constant:
 
 
 def _equal(
-    columns: Sequence["_Cells"], values: Sequence[object], stretch: tuple[int, int]
+    columns: Sequence[Sorted], values: Sequence[object], places: tuple[int, int]
 ) -> tuple[int, int]:
-    """Give the part of a stretch in which the first columns have these values."""
-    start, end = stretch
+    """Give the places between which the first columns have these values."""
     for column, value in zip(columns, values, strict=False):
-        start, end = (
-            bisect_left(column, value, start, end),
-            bisect_right(column, value, start, end),
-        )
-    return start, end
+        places = column.equal(value, places)
+    return places
 
 
 def _rows(
@@ -115,7 +107,7 @@ def _rows(
 
 def _numbers(column: pa.Array) -> Sequence[int] | None:
     """Look at the integers of a column as they are: a search asks one at a time."""
-    if not pa.types.is_integer(column.type):
+    if not pa.types.is_integer(column.type) or column.null_count:
         return None
     # A letter for each size, and the large one for numbers without a sign.
     letter = {8: "b", 16: "h", 32: "i", 64: "q"}[column.type.bit_width]

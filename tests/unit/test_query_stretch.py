@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from app.dataset import Column, Constant, Dataset, Lineage
-from app.query import AnyOf, Measure, NanoTime, Query, Where, key_read
+from app.query import KEYS, AnyOf, Measure, NanoTime, Query, Where, orders_of, stretch
 
 COLUMNS = (
     Column("item", "string", physical="VARCHAR", stored="item"),
@@ -19,17 +19,17 @@ SALES = Dataset(
 )
 NOON = datetime(2026, 1, 2, 12)  # noqa: DTZ001 - as the engine's
 ITEM, DAY = Where("item", "eq", "a"), Where("day", "eq", NOON)
-KEYS = ("item", "day", "run")
+SORT = ("item", "day", "run")
 
 
 def read(**question):
-    return key_read(Query(SALES, **question))
+    return stretch(Query(SALES, **question), orders_of(SALES)[KEYS])
 
 
 @pytest.mark.parametrize(
     ("where", "sort", "equal"),
     [
-        ([], KEYS, ()),
+        ([], SORT, ()),
         ([ITEM], ("day", "run"), ("a",)),
         ([ITEM], ("item", "day", "-item", "run"), ("a",)),
         ([ITEM], ("-day", "-run"), ("a",)),
@@ -51,19 +51,19 @@ def test_leading_keys_and_a_range_of_the_next_are_a_stretch(where, sort, equal):
         {"where": [ITEM], "sort": ("day", "-run")},
         {"where": [ITEM], "sort": ("x", "day", "run")},
         {"where": [ITEM, ITEM], "sort": ("day", "run")},
-        {"where": [Where("item", "ne", "a")], "sort": KEYS},
-        {"where": [Where("item", "in", ["a"])], "sort": KEYS},
-        {"where": [Where("run", "eq", 1)], "sort": KEYS},
-        {"where": [ITEM, Where("x", "eq", 1.0)], "sort": KEYS},
-        {"where": [AnyOf((ITEM,))], "sort": KEYS},
-        {"where": [ITEM, Where("day", "eq", date(2026, 1, 2))], "sort": KEYS},
-        {"where": [ITEM, Where("day", "eq", NanoTime("2026-01-02"))], "sort": KEYS},
-        {"where": [ITEM, Where("day", "eq", NOON.replace(tzinfo=UTC))], "sort": KEYS},
-        {"where": [Where("item", "gt", 5)], "sort": KEYS},
+        {"where": [Where("item", "ne", "a")], "sort": SORT},
+        {"where": [Where("item", "in", ["a"])], "sort": SORT},
+        {"where": [Where("run", "eq", 1)], "sort": SORT},
+        {"where": [ITEM, Where("x", "eq", 1.0)], "sort": SORT},
+        {"where": [AnyOf((ITEM,))], "sort": SORT},
+        {"where": [ITEM, Where("day", "eq", date(2026, 1, 2))], "sort": SORT},
+        {"where": [ITEM, Where("day", "eq", NanoTime("2026-01-02"))], "sort": SORT},
+        {"where": [ITEM, Where("day", "eq", NOON.replace(tzinfo=UTC))], "sort": SORT},
+        {"where": [Where("item", "gt", 5)], "sort": SORT},
         {"where": [ITEM], "measures": (Measure("n", "count"),)},
-        {"sort": KEYS, "after": ("a", NOON, None)},
-        {"where": [ITEM], "sort": KEYS, "after": ("b", NOON, 1)},
-        {"where": [ITEM, DAY, Where("run", "eq", 1)], "sort": KEYS, "after": ("a", NOON, 1)},
+        {"sort": SORT, "after": ("a", NOON, None)},
+        {"where": [ITEM], "sort": SORT, "after": ("b", NOON, 1)},
+        {"where": [ITEM, DAY, Where("run", "eq", 1)], "sort": SORT, "after": ("a", NOON, 1)},
     ],
 )
 def test_what_is_not_certain_is_left_to_the_engine(question):
@@ -78,6 +78,7 @@ def test_a_day_among_timestamps_ends_with_the_next_one():
 def test_a_renamed_dataset_is_read_by_the_names_of_its_table():
     renamed = SALES.renamed({"item_id": "item", "category": Constant("all")})
     where = (Where("item_id", "gt", "a"),)
-    asked = key_read(Query(renamed, ("x", "category"), where, sort=("item_id", "day", "run")))
-    assert asked.keys == KEYS
+    query = Query(renamed, ("x", "category"), where, sort=("item_id", "day", "run"))
+    asked = stretch(query, orders_of(renamed)[KEYS])
+    assert asked.order == tuple((name, False) for name in SALES.keys)
     assert [column.stored for column in asked.columns] == ["x", Constant("all")]

@@ -1,0 +1,44 @@
+"""Pressure: five hundred clients where sixty-four are served well, and what others notice."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import islice
+
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.place import ROOT
+from tests.benchmarks.service import Service
+from tests.benchmarks.watching import watch
+from tests.benchmarks.workload import NAMED, draws
+
+CROWDS = (64, 500)
+# A cheap question, and a dear one.
+PUT = ("range", "page")
+_REQUESTS = 60_000
+
+
+def press(
+    service: Service, items: int, seconds: float, figures: Figures, tell: Callable[[str], None]
+) -> None:
+    """Put each question by a small crowd and by a large one; no question comes again."""
+    for workload in PUT:
+        requests = map(service.target.asks[workload].request, draws(NAMED[workload], items))
+        for clients in CROWDS:
+            content = b"\0".join(islice(requests, _REQUESTS))
+            words = [sys.executable, "-m", "tests.benchmarks.crowd", str(service.port)]
+            with subprocess.Popen(
+                [*words, str(clients), str(seconds)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            ) as crowd:
+                assert crowd.stdin is not None
+                assert crowd.stdout is not None
+                crowd.stdin.write(content)
+                crowd.stdin.close()
+                noticed = watch(service, lambda crowd=crowd: crowd.poll() is None)
+                found = {**json.loads(crowd.stdout.read()), **noticed}
+            service.rest()
+            figures.add(f"pressure on {workload}", f"{clients} clients", **found)
+            tell(f"pressure on {workload}, {clients} clients: {found}")

@@ -1,0 +1,107 @@
+"""The rounds: every workload is put to every target in turn, so that a bad moment meets all."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+from tests.benchmarks.connection import Connection, measure
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.load import enough, put_load, wrk
+from tests.benchmarks.place import Place
+from tests.benchmarks.rows import count_rows
+from tests.benchmarks.service import NotStartedError, Service, running
+from tests.benchmarks.target import Target
+from tests.benchmarks.workload import Workload, draws
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many rounds there are, and the seconds of one client and of many in each cell."""
+
+    rounds: int = 3
+    one: float = 1.5
+    many: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A workload and a service it is put to; its values are drawn once, for all rounds."""
+
+    workload: Workload
+    service: Service
+    requests: Iterator[bytes]
+
+    def play(self, pace: Pace) -> dict[str, float]:
+        """Give what one round measures.
+
+        Raises:
+            RuntimeError: an answer was no success.
+        """
+        most = self.workload.different // pace.rounds if self.workload.different else None
+        found = measure(self.service.port, islice(self.requests, most), pace.one)
+        if not self.workload.rated or not pace.many or wrk() is None:
+            return asdict(found)
+        count = enough(found.p50_ms, pace.many) if self.workload.different else 1
+        return {
+            **asdict(found),
+            **asdict(put_load(self.service, list(islice(self.requests, count)), pace.many)),
+        }
+
+
+@contextmanager
+def all_running(
+    targets: Sequence[Target], place: Place, notes: list[str]
+) -> Iterator[list[Service]]:
+    """Have all targets run; one that does not start is noted and left out."""
+    with ExitStack() as stack:
+        services = []
+        for target in targets:
+            try:
+                services.append(stack.enter_context(running(target, place)))
+            except NotStartedError as error:
+                notes.append(f"{target.name} is left out, {error}")
+        yield services
+
+
+def play_rounds(cells: Sequence[Cell], pace: Pace, figures: Figures, tell: Tell) -> None:
+    """Play all rounds; a cell that is refused is noted, and left out from then on."""
+    broken: set[int] = set()
+    for number in range(1, pace.rounds + 1):
+        for at, cell in enumerate(cells):
+            if at in broken:
+                continue
+            workload, target = cell.workload.name, cell.service.target.name
+            try:
+                measured = cell.play(pace)
+            except (RuntimeError, OSError) as error:
+                broken.add(at)
+                figures.notes.append(f"{target} broke off {workload}: {error}.")
+                continue
+            figures.add(workload, target, **measured)
+            told = ", ".join(f"{name} {value:.4g}" for name, value in measured.items())
+            tell(f"round {number}, {workload}, {target}: {told}")
+
+
+def checked_cells(
+    services: Sequence[Service], workloads: Sequence[Workload], items: int, figures: Figures
+) -> list[Cell]:
+    """Give the cells whose answers have as many rows as they should; the others are noted."""
+    cells = []
+    for workload in workloads:
+        for service in services:
+            ask = service.target.asks.get(workload.name)
+            if ask is None:
+                continue
+            requests = map(ask.request, draws(workload, items))
+            with Connection(service.port) as connection:
+                reply = connection.ask(next(requests))
+            rows = count_rows(ask, reply.body) if reply.status == 200 else 0
+            if rows == workload.rows:
+                cells.append(Cell(workload, service, requests))
+                continue
+            told = f"it answers {reply.status} with {rows} rows, not {workload.rows}"
+            figures.notes.append(f"{service.target.name} is left out of {workload.name}: {told}.")
+    return cells

@@ -1,0 +1,84 @@
+"""One run: the rounds, and the looks that need a target by itself."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.figures import Figures
+from tests.benchmarks.footprint import weigh
+from tests.benchmarks.growth import grow
+from tests.benchmarks.place import Place, write_gold
+from tests.benchmarks.pressure import press
+from tests.benchmarks.renewal import renew
+from tests.benchmarks.rounds import Pace, Tell, all_running, checked_cells, play_rounds
+from tests.benchmarks.service import NotStartedError, running
+from tests.benchmarks.target import ALL, read_target
+from tests.benchmarks.workload import NAMED
+
+LOOKS = ("footprint", "pressure", "renewal", "growth")
+_WEIGHED = ("assay", "roapi")
+_GROWN = ("assay", "roapi", "naive")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is measured: ``parts`` are names of workloads and of looks.
+
+    Gold tables are kept in ``folder``; all else that is written there goes with the run.
+    There are ``growth`` times as many items to look at growth, and each look takes ``seconds``.
+    """
+
+    folder: Path
+    peers: Path
+    parts: Collection[str] = (*NAMED, *LOOKS)
+    targets: Collection[str] = ALL
+    items: int = 5_000
+    growth: int = 10
+    pace: Pace = field(default_factory=Pace)
+    seconds: float = 8.0
+
+    def figures(self, tell: Tell) -> Figures:
+        """Measure it all."""
+        figures = Figures()
+        with self._place(self.items) as place:
+            self._rounds(place, figures, tell)
+            self._looks(place, figures, tell)
+            if "growth" in self.parts:
+                targets = [read_target(name) for name in _GROWN if name in self.targets]
+                with self._place(self.items * self.growth) as grown:
+                    grow(targets, {"1x": place, f"{self.growth}x": grown}, figures, tell)
+        return figures
+
+    @contextmanager
+    def _place(self, items: int) -> Iterator[Place]:
+        gold = write_gold(self.folder / f"items-{items}", items)
+        with TemporaryDirectory(dir=self.folder) as scratch:
+            yield Place(gold, items, Path(scratch), self.peers)
+
+    def _rounds(self, place: Place, figures: Figures, tell: Tell) -> None:
+        workloads = [workload for name, workload in NAMED.items() if name in self.parts]
+        if not workloads:
+            return
+        targets = [read_target(name) for name in self.targets]
+        with all_running(targets, place, figures.notes) as services:
+            tell(f"running: {', '.join(service.target.name for service in services)}")
+            cells = checked_cells(services, workloads, place.items, figures)
+            play_rounds(cells, self.pace, figures, tell)
+
+    def _looks(self, place: Place, figures: Figures, tell: Tell) -> None:
+        assay = read_target("assay")
+        if "footprint" in self.parts:
+            for name in (name for name in _WEIGHED if name in self.targets):
+                tell(f"footprint of {name}")
+                try:
+                    weigh(read_target(name), place, figures)
+                except NotStartedError as error:
+                    figures.notes.append(f"{name} has no footprint, {error}")
+        if "pressure" in self.parts:
+            with running(assay, place) as service:
+                press(service, place.items, self.seconds, figures, tell)
+        if "renewal" in self.parts:
+            tell("renewal")
+            renew(assay, place, self.seconds, figures)
