@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 FRESHNESS = ("fresh", "warn", "error")
@@ -147,7 +148,7 @@ class Dataset:
 
     def column(self, name: str) -> Column | None:
         """Give the column of that name, if there is one."""
-        return next((column for column in self.columns if column.name == name), None)
+        return _columns(self).get(name)
 
     def stored_name(self, name: str) -> str:
         """Give the name that the Table has for a column; one of a Constant keeps its own."""
@@ -187,6 +188,12 @@ class Dataset:
             return Column(new, type="string", physical="VARCHAR", stored=old, required=True)
         column = self.column(old)
         return None if column is None else replace(column, name=new)
+
+
+@lru_cache(maxsize=512)
+def _columns(dataset: Dataset) -> Mapping[str, Column]:
+    """Give the columns by name: a question asks for a dozen, and a table may have hundreds."""
+    return {column.name: column for column in dataset.columns}
 
 
 def _renamed(part: str | Constant, taken: Mapping[str, str]) -> str | Constant:

@@ -34,7 +34,7 @@ class Generation:
 
     ``datasets`` are the served ones, each completed by its Table's columns. ``shape`` is
     equal for Generations that have the same routes and documents. ``findings`` and
-    ``degraded`` are as in its Manifest.
+    ``degraded`` are as in its Manifest. ``newest`` is the age of each dataset's data.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Generation:
     findings: Mapping[str, tuple[Fact, ...]]
     degraded: Mapping[str, Fact]
     shape: str
+    newest: Mapping[str, datetime | None]
     engine: DuckEngine
     indexes: Mapping[str, Mapping[str, Index]]
     turns: Turns
@@ -112,13 +113,12 @@ class Generation:
     def fresh_until(self, dataset: str) -> float:
         """Give the time, in seconds of the clock, at which that dataset's freshness changes."""
         freshness = self.datasets[dataset].freshness
-        change = freshness.next_change(self.tables[dataset].newest, datetime.now(UTC))
+        change = freshness.next_change(self.newest[dataset], datetime.now(UTC))
         return inf if change is None else change.timestamp()
 
     def freshness(self, dataset: str) -> str:
         """Give ``fresh``, ``warn`` or ``error`` for that dataset, now."""
-        newest = self.tables[dataset].newest
-        return self.datasets[dataset].freshness.status(newest, datetime.now(UTC))
+        return self.datasets[dataset].freshness.status(self.newest[dataset], datetime.now(UTC))
 
 
 def _read(indexes: Mapping[str, Index], name: str, asked: Stretch, timing: Timing) -> Rows | None:

@@ -48,6 +48,7 @@ class Opener:
             findings=manifest.findings,
             degraded=manifest.degraded,
             shape=_shape(manifest),
+            newest={name: table.newest for name, table in tables.items()},
             engine=DuckEngine(files, self.limits, self.turns.questions),
             indexes={name: dict(self._indexes(table)) for name, table in tables.items()},
             turns=self.turns,

@@ -1,7 +1,7 @@
 """Builds the Flask app of one shape: routes and documents for what its datasets offer."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -58,8 +58,12 @@ _ABOUT = (
 )
 
 
-# What a room above may know of the app: a WSGI callable with a document.
-App = Flask
+class App(Flask):
+    """What a room above may know of the app: a WSGI callable with a document."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Take each function as it is: none is a coroutine, and Flask would look at every call."""
+        return func
 
 
 class TextConverter(BaseConverter):
@@ -113,7 +117,7 @@ class AssayApi(Api):  # type: ignore[misc]
 
 def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
     """Build the app for these completed datasets; it serves every Generation of their shape."""
-    app = Flask("assay", static_folder=None)
+    app = App("assay", static_folder=None)
     app.config.update(_CONFIG)
     app.url_map.merge_slashes = False
     app.url_map.converters["text"] = TextConverter

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from flask import Response, request
+from flask import Response
 from flask_smorest import Blueprint
 
 from app.dataset import PUBLIC
@@ -20,7 +20,7 @@ from app.http.parameter_documents import documented_path, documented_query
 from app.http.parameters import Asked, ParameterTable, query_pairs
 from app.http.pinning import Reading, dataset_in, pin, reading
 from app.http.sharing import SharedSchemas
-from app.http.visit import visit_of
+from app.http.visit import Visit, current_request, visit_of
 from app.plugin import COMMON, FORMATS, Call, Document, Endpoint, Export
 
 _PLACE = re.compile(r"{([a-z_]+)}")
@@ -66,10 +66,11 @@ def _view(offer: Offer, table: ParameterTable, asking: Asking) -> Callable[..., 
     """Give what answers the requests of one route."""
 
     def view(**path: str) -> Response:
+        request = current_request()
         pairs = query_pairs(request.query_string)
         asked = table.read(path, pairs)
         paging = Paging.of(offer.path, asked, asking.answering.key)
-        read = _read(offer, asking, paging)
+        read = _read(offer, asking, paging, visit_of(request))
         wide_as_text = asked.values.get("bigint") == "string"
         media = _media(offer.endpoint, asked)
 
@@ -111,16 +112,15 @@ def _document(offer: Offer, table: ParameterTable, shared: SharedSchemas) -> dic
     return {key: value for key, value in document.items() if value}
 
 
-def _read(offer: Offer, asking: Asking, paging: Paging) -> Reading:
+def _read(offer: Offer, asking: Asking, paging: Paging, visit: Visit) -> Reading:
     """Find what the request reads: a cursor goes on with the Generation that it came from."""
-    visit = visit_of(request)
     current = visit.generation
     return reading(offer, current, pin(visit, asking.kept, paging.generation))
 
 
 def _call(read: Reading, asked: Asked, kept: KeptGenerations) -> Call:
     generation, name = read.generation, read.dataset.name
-    timing = visit_of(request).timing
+    timing = visit_of(current_request()).timing
     return Call(
         read.dataset,
         asked.values,

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import cast
 
-from flask import Request
+from flask import Request, request
+from werkzeug.local import LocalProxy
 
 from app.access import ADMIN, Caller
 from app.answers import Known
@@ -86,6 +88,12 @@ class Visit:
         """Give the header of what tells of these datasets: nobody keeps what needs a scope."""
         public = all(self.access(name) == PUBLIC for name in datasets)
         return "no-cache" if public else "private, no-store"
+
+
+def current_request() -> Request:
+    """Give the request itself: each look at it through its stand-in is one at the context too."""
+    stand_in = cast("LocalProxy[Request]", request)
+    return stand_in._get_current_object()  # noqa: SLF001 - its documented name
 
 
 def visit_of(request: Request) -> Visit:
