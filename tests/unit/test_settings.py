@@ -33,6 +33,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         port=8000,
         workers=2,
         log_level="info",
+        tracing="off",
         cache="",
         cache_bytes=64 * MIB,
         engine_threads=2,
