@@ -8,13 +8,14 @@ import threading
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import islice
 from math import isfinite
 from typing import TextIO
 
 import orjson
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -23,15 +24,16 @@ _LEVELS = {
     "error": logging.ERROR,
 }
 _MOST_BYTES = 2_048
-# Most texts are; they are taken as they are.
-_SHORT = 256
 _MOST_ITEMS = 50
 _MOST_DEPTH = 4
 _MOST_BITS = 256
+_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 # A key, of which the id may be told; or a token, of which nothing may.
 _CREDENTIAL = re.compile(
     r"(assay_[0-9A-Za-z]{8}_)[0-9A-Za-z]{38}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*", re.ASCII
 )
+# A logger's methods that are called otherwise than their level.
+_LEVEL_OF = {"exception": "error", "warn": "warning"}
 _SERVER_LOGGERS = ("_granian", "granian.access")
 
 
@@ -44,14 +46,8 @@ def configure_logs(level: str, stream: TextIO | None = None) -> None:
         KeyError: there is no such level; there are debug, info, warning and error.
     """
     lines = _Lines(stream or sys.stderr)
-    processors: list[Processor] = [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _tell_exception,
-        _render,
-    ]
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, *processors],
+        processors=[structlog.contextvars.merge_contextvars, _line],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=lambda *_: lines,
         # Else a logger that was used before would keep the stream and level it had then.
@@ -61,7 +57,7 @@ def configure_logs(level: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *processors],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _line],
         )
     )
     root = logging.getLogger()
@@ -117,53 +113,58 @@ class _LinesHandler(logging.Handler):
             line = self.format(record)
         # BLE001: a record whose text and arguments do not fit must not fail its caller.
         except Exception:  # noqa: BLE001
-            facts: EventDict = {"level": record.levelname.lower(), "logger": record.name}
-            line = line_of({"event": "log record not readable", **facts})
+            facts: EventDict = {"event": "log record not readable", "logger": record.name}
+            line = _line(None, record.levelname.lower(), facts)
         self._lines.write(line)
 
 
-def _tell_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    told = event.pop("exc_info", None)
-    if isinstance(told, tuple):
-        error = told[1]
-    else:
-        error = told if isinstance(told, BaseException) else sys.exc_info()[1] if told else None
-    if error is None:
-        return event
-    raw = hidden("".join(traceback.format_exception(error))).encode("utf-8", "backslashreplace")
-    # The end of a traceback is the part that tells.
-    cut = "…" if len(raw) > _MOST_BYTES else ""
-    tail = cut + raw[-(_MOST_BYTES - len(cut.encode())) :].decode("utf-8", "ignore")
-    return {**event, "error": f"{type(error).__name__}: {_text(error)}", "traceback": tail}
+def _line(_: WrappedLogger, method: str, event: EventDict) -> str:
+    """Write one event; each request has one, so that it takes no more steps than it must."""
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    first = {"timestamp": f"{now}Z", "level": _LEVEL_OF.get(method, method)}
+    told = {**first, "event": event.pop("event"), **event}
+    if "exc_info" in told:
+        told |= _told_of(told.pop("exc_info"))
+    return line_of(told)
 
 
-def line_of(event: EventDict) -> str:
+def line_of(facts: Mapping[str, object]) -> str:
     """Write fields as one line of JSON in ASCII, without the keys and tokens in them."""
-    first = {name: event.pop(name) for name in ("timestamp", "level", "event") if name in event}
-    fields = {name: _field(value) for name, value in {**first, **event}.items()}
-    # It knows no numbers of more than 64 bits.
+    # What it does not know has to be made plain before.
     with suppress(TypeError):
-        line = orjson.dumps(fields)
-        if line.isascii() and b"\x7f" not in line:
+        line = orjson.dumps(facts, option=_PLAIN)
+        # In a line as short as that no field is too long.
+        if len(line) <= _MOST_BYTES and line.isascii() and b"\x7f" not in line:
             return _hidden_in(line.decode())
+    fields = {name: _field(value) for name, value in facts.items()}
     # Escaped down to ASCII, so that no line or terminal control is left.
     return _hidden_in(json.dumps(fields, ensure_ascii=True, separators=(",", ":")))
 
 
 def _hidden_in(line: str) -> str:
     # What stands for a key is escaped too: a stream that takes ASCII only would lose the line.
-    return hidden(line).replace("…", r"\u2026")
+    bare = hidden(line)
+    return bare if bare is line else bare.replace("…", r"\u2026")
 
 
-def _render(_: WrappedLogger, __: str, event: EventDict) -> str:
-    return line_of(event)
+def _told_of(failed: object) -> dict[str, str]:
+    """Give the fields that tell of an exception, in any form that loggers take it in."""
+    if isinstance(failed, tuple):
+        error = failed[1]
+    else:
+        error = (
+            failed if isinstance(failed, BaseException) else sys.exc_info()[1] if failed else None
+        )
+    if error is None:
+        return {}
+    raw = hidden("".join(traceback.format_exception(error))).encode("utf-8", "backslashreplace")
+    # The end of a traceback is the part that tells.
+    cut = "…" if len(raw) > _MOST_BYTES else ""
+    tail = cut + raw[-(_MOST_BYTES - len(cut.encode())) :].decode("utf-8", "ignore")
+    return {"error": f"{type(error).__name__}: {_text(error)}", "traceback": tail}
 
 
 def _field(value: object) -> object:
-    if value is None or (type(value) is str and len(value) <= _SHORT and value.isascii()):
-        return value
-    if type(value) in {int, float}:
-        return _number(value)  # type: ignore[arg-type]
     plain = _plain(value, 0)
     if isinstance(plain, dict | list):
         text = json.dumps(plain)

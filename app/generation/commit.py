@@ -22,7 +22,7 @@ def commit(store: Store, manifest: Manifest) -> None:
     until = monotonic() + _PATIENCE_SECONDS
     while monotonic() < until:
         watching = [mark for mark in worker_marks(store) if mark["watches"]]
-        if all(mark["prepared"] >= manifest.number for mark in watching):
+        if all(mark["ready"] >= manifest.number for mark in watching):
             break
         sleep(_LOOK_SECONDS)
     store.point(manifest)

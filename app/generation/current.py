@@ -26,7 +26,7 @@ class CurrentGeneration:
         self._open = opener
         self._taken = taken
         self._loaded: Generation | None = None
-        self._prepared: Generation | None = None
+        self._ready: Generation | None = None
         self._lock = Lock()
 
     def pin(self) -> Generation:
@@ -42,30 +42,30 @@ class CurrentGeneration:
         with self._lock:
             return self._load()
 
-    def prepare(self) -> Generation | None:
+    def get_ready(self) -> Generation | None:
         """Open the Generation that was announced, while the current one is served.
 
         Returns:
             It, the first time that it is ready; None where there is nothing new.
         """
         name = self._store.announced()
-        known = {each.name for each in (self._loaded, self._prepared) if each is not None}
+        known = {each.name for each in (self._loaded, self._ready) if each is not None}
         if name is None or name in known or (self._loaded and name < self._loaded.name):
             return None
         try:
-            prepared = self._open(name)
+            ready = self._open(name)
         except FileNotFoundError:
             return None
         with self._lock:
             # A request may have opened it meanwhile.
             if self._loaded is not None and self._loaded.name >= name:
                 return None
-            self._prepared = prepared
-        return prepared
+            self._ready = ready
+        return ready
 
     def _opened(self, name: str) -> Generation:
-        prepared = self._prepared
-        return prepared if prepared and prepared.name == name else self._open(name)
+        ready = self._ready
+        return ready if ready and ready.name == name else self._open(name)
 
     def _load(self) -> Generation:
         for _ in range(_TRIES):
@@ -79,7 +79,7 @@ class CurrentGeneration:
             except FileNotFoundError:
                 # Collected between the look at the pointer and the opening: look again.
                 continue
-            self._loaded, self._prepared = opened, None
+            self._loaded, self._ready = opened, None
             self._taken(opened)
             return opened
         raise NoGenerationError("The current Generation cannot be opened.")

@@ -22,7 +22,7 @@ class WorkerMark(TypedDict):
     id: str
     pid: int
     generation: int
-    prepared: int
+    ready: int
     dropped: int
     watches: bool
 

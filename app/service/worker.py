@@ -56,7 +56,7 @@ class Worker:
             "id": secrets.token_hex(4),
             "pid": os.getpid(),
             "generation": 0,
-            "prepared": 0,
+            "ready": 0,
             "dropped": 0,
             "watches": False,
         }
@@ -115,15 +115,15 @@ class Worker:
                 if monotonic() - written >= _COUNTS_SECONDS:
                     self._counts.write()
                     written = monotonic()
-                prepared = self.current.prepare()
-                if prepared is not None:
-                    self._mark["prepared"] = prepared.number
+                ready = self.current.get_ready()
+                if ready is not None:
+                    self._mark["ready"] = ready.number
                     self._tell()
                 self.current.pin()
             except NoGenerationError:
                 continue
             except Exception:
-                log.exception("generation not prepared")
+                log.exception("generation not ready")
 
     def _gauges(self) -> dict[str, int]:
         queues = {"questions": self._turns.questions, "exports": self._turns.exports}
@@ -165,7 +165,7 @@ class Worker:
         self.services.kept.forget_collected()
         self._mark["dropped"] = self.keeper.drop_older(generation.number)
         self._mark["generation"] = generation.number
-        self._mark["prepared"] = max(self._mark["prepared"], generation.number)
+        self._mark["ready"] = max(self._mark["ready"], generation.number)
         self._tell()
 
 

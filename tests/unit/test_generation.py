@@ -174,15 +174,15 @@ def test_what_was_announced_is_ready_before_it_is_committed(store, make, opener)
     opened = []
     current = CurrentGeneration(store, lambda name: opened.append(name) or opener(name))
     first = current.pin()
-    assert current.prepare() is None
+    assert current.get_ready() is None
     coming = replace(store.latest(), number=2)
     store.write(coming)
     store.announce(coming)
-    prepared = current.prepare()
-    assert (prepared.number, current.pin()) == (2, first)
-    assert current.prepare() is None
+    ready = current.get_ready()
+    assert (ready.number, current.pin()) == (2, first)
+    assert current.get_ready() is None
     store.point(coming)
-    assert current.pin() is prepared
+    assert current.pin() is ready
     assert opened == ["00000001.json", "00000002.json"]
 
 
@@ -193,7 +193,7 @@ def test_what_was_announced_and_given_up_is_not_served(store, make, opener):
     given_up = replace(store.latest(), number=2)
     store.write(given_up)
     store.announce(given_up)
-    current.prepare()
+    current.get_ready()
     store.tidy()
     make(rows=2)
     assert (current.pin().number, current.pin().tables["sales"].rows) == (3, 2)
@@ -431,7 +431,7 @@ def test_a_table_without_versions_has_no_newest():
 
 
 def test_a_mark_of_a_process_whose_id_was_given_again_is_removed(store):
-    mark = {"id": "a", "generation": 1, "prepared": 1, "dropped": 0, "watches": True}
+    mark = {"id": "a", "generation": 1, "ready": 1, "dropped": 0, "watches": True}
     mark_worker(store, {**mark, "pid": os.getpid()})
     path = store.workers / "a.json"
     path.write_text(path.read_text().replace('"born":"', '"born":"9'))
