@@ -73,7 +73,7 @@ class Merge:
 
 def merge(query: Query) -> Merge | None:
     """Give the rows of a rollup that make the figures of a Query; None where these do not tell."""
-    paged = query.sort or query.offset or query.limit is not None
+    paged = query.sort or query.offset or query.limit == 0
     if not query.measures or query.group_by or query.window or paged:
         return None
     rollup = rollup_for(query, windowed=False)
