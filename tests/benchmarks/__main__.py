@@ -1,5 +1,7 @@
 """The benchmark: Assay and its peers on the same data. ``make bench`` runs it."""
 
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -36,6 +38,8 @@ def main(peers: Path, folder: Path, rounds: int, only: tuple[str, ...]) -> None:
             f"wrk is missing: {CLIENTS} clients at once need it (apt-get install wrk)."
         )
     folder.mkdir(parents=True, exist_ok=True)
+    # Else the targets would go on when this one is told to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before it was done"))
     run = Run(folder, peers, parts=only, pace=Pace(rounds))
     figures = run.figures(lambda line: click.echo(line, err=True))
     text = report(figures, circumstances(peers, rounds))
