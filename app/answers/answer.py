@@ -1,7 +1,7 @@
 """An Answer: finished bytes with headers, and the identity that names them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 from time import time
 from typing import Any, Literal
@@ -84,7 +84,7 @@ class Answer:
 
     def as_bytes(self) -> bytes:
         """Write it for a cache: a line of JSON, then the body as it is."""
-        head = {name: value for name, value in asdict(self).items() if name != "body"}
+        head = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "body"}
         return orjson.dumps(head) + b"\n" + self.body
 
     @classmethod

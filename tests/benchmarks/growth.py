@@ -8,7 +8,7 @@ from tests.benchmarks.rounds import Pace, Tell, all_running, checked_cells, play
 from tests.benchmarks.target import Target
 from tests.benchmarks.workload import NAMED
 
-PUT = ("range", "lookup", "summary", "totals", "page")
+PUT = ("range", "lookup", "summary", "page")
 
 
 def grow(

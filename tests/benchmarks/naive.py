@@ -21,7 +21,6 @@ SUMMARY = """
     100 * sum(abs(forecast - actual)) / sum(abs(actual)) AS wape,
     100 * sum(forecast - actual) / sum(actual) AS bias, count(DISTINCT item_id) AS items_count
 """
-TOTALS = "count(*) AS count, sum(forecast) AS sum_forecast, sum(actual) AS sum_actual"
 
 app = FastAPI()
 
@@ -61,12 +60,6 @@ def inventory(item: int) -> dict[str, object]:
 @app.get("/summary")
 def summary(start: date, end: date) -> dict[str, object]:
     question = f"SELECT {SUMMARY} FROM {FORECASTS} WHERE date BETWEEN ? AND ?"
-    return records(found(question, (start, end)))[0]
-
-
-@app.get("/totals")
-def totals(start: date, end: date) -> dict[str, object]:
-    question = f"SELECT {TOTALS} FROM {FORECASTS} WHERE date BETWEEN ? AND ?"
     return records(found(question, (start, end)))[0]
 
 

@@ -18,8 +18,8 @@ from tests.benchmarks.target import ALL, read_target
 from tests.benchmarks.workload import NAMED
 
 LOOKS = ("footprint", "pressure", "renewal", "growth")
-_WEIGHED = ("assay", "roapi")
-_GROWN = ("assay", "roapi", "naive")
+_WEIGHED = ("assay", "assay_prepared", "roapi")
+_GROWN = ("assay", "assay_prepared", "roapi", "naive")
 
 
 @dataclass(frozen=True, slots=True)

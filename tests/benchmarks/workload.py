@@ -39,7 +39,6 @@ ALL = (
     Workload("range", "one item, 30 days: another item and window each time", 30, rated=True),
     Workload("lookup", "one row by its key: another one each time", 1, rated=True),
     Workload("summary", "six figures over all items, 30 days", 1, different=WINDOWS),
-    Workload("totals", "a count and two sums over all items, 30 days", 1),
     Workload("page", "filtered by two columns, sorted by three, 100 rows", 100),
     Workload("arrow", f"{EXPORT_ROWS:,} rows as an Arrow stream", EXPORT_ROWS),
     Workload("csv", f"{EXPORT_ROWS:,} rows as CSV", EXPORT_ROWS),
