@@ -44,6 +44,11 @@ def watched(server, registry_file, write_table, admin):
         f"{url}/api/v1/data/refresh", method="POST", headers={**admin, "Prefer": "wait=30"}
     )
     assert fetch(refresh)[0] == 422
+    # Each worker writes down each second what it has counted.
+    until = time.monotonic() + 30
+    while not all(f'status="{seen}"' in fetch(f"{url}/metrics")[1] for seen in (200, 404, 422)):
+        assert time.monotonic() < until
+        time.sleep(0.2)
     return url
 
 
