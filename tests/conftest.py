@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import redis
+import structlog
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from werkzeug.test import Client
@@ -92,6 +93,13 @@ WriteTable = Callable[..., Path]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the long form of the storms be asked for."""
     parser.addoption("--soak", action="store_true", help="run storms and fuzzing in full length")
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """What a test configures of the logs ends with it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from math import inf, nan
 
 import pyarrow as pa
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -135,23 +136,25 @@ def test_an_index_is_read_only_and_told_with_its_size(bench):
 
 
 @pytest.mark.parametrize("place", [0, 100, -1])
-def test_a_damaged_index_is_told_and_not_used(bench, capsys, place):
+def test_a_damaged_index_is_told_and_not_used(bench, place):
     _, table = bench.load({"k": range(100)}, index_bytes=LARGE)
     (file,) = bench.folder.glob("*.index")
     content = bytearray(file.read_bytes())
     content[place] ^= 1
     file.chmod(0o600)
     file.write_bytes(content)
-    assert bench.index(table) is None
-    assert "index not used" in capsys.readouterr().out
+    with structlog.testing.capture_logs() as events:
+        assert bench.index(table) is None
+    assert [each["event"] for each in events] == ["index not used"]
 
 
 @pytest.mark.parametrize("left", [b"", b"ab", None])
-def test_an_index_that_is_cut_or_gone_is_told_and_not_used(bench, capsys, left):
+def test_an_index_that_is_cut_or_gone_is_told_and_not_used(bench, left):
     _, table = bench.load({"k": range(100)}, index_bytes=LARGE)
     (file,) = bench.folder.glob("*.index")
     file.unlink()
     if left is not None:
         file.write_bytes(left)
-    assert bench.index(table) is None
-    assert "index not used" in capsys.readouterr().out
+    with structlog.testing.capture_logs() as events:
+        assert bench.index(table) is None
+    assert [each["event"] for each in events] == ["index not used"]
