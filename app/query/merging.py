@@ -59,8 +59,8 @@ class Merge:
     def _figure(
         self, measure: Measure, cells: Mapping[str, Sequence[Number]]
     ) -> tuple[Column, object]:
-        columns = [self.query.column(name) for name in measure.columns]
-        needed = parts_of(measure.function, stored_names(columns))
+        columns = _columns(self.query, measure)
+        needed = _parts(self.query, measure)
         merged = [_together(part, cells[self.rollup.parts[part]]) for part in needed]
         value = _FINISHED[measure.function](*merged)
         result, physical = FUNCTIONS[measure.function].result(*columns)
@@ -87,13 +87,19 @@ def merge(query: Query) -> Merge | None:
         return None
     sort = tuple((key, False) for key in dataset.keys)
     order = tuple((name, False) for name in rollup.groups)
-    asked = stretch(Query(dataset, tuple(rollup.parts.values()), query.where, sort=sort), order)
+    needed = (rollup.parts[part] for each in query.measures for part in _parts(query, each))
+    parts = tuple(dict.fromkeys(needed))
+    asked = stretch(Query(dataset, parts, query.where, sort=sort), order)
     return None if asked is None else Merge(rollup, asked, query)
 
 
 def _in_texts(query: Query, measure: Measure) -> bool:
     """Tell whether a measure looks at nanoseconds, whose texts are in another order."""
     return any(column.physical == "TIMESTAMP_NS" for column in _columns(query, measure))
+
+
+def _parts(query: Query, measure: Measure) -> tuple[Part, ...]:
+    return parts_of(measure.function, stored_names(_columns(query, measure)))
 
 
 def _columns(query: Query, measure: Measure) -> list[Column]:
