@@ -1,5 +1,6 @@
 """What the journeys share: services that live longer than one test, rows by hand, log events."""
 
+import io
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,7 @@ import structlog
 from werkzeug.test import Client
 
 from app.generation import Store
+from app.logs import configure_logs
 from app.refresh import Jobs, Request, build_waiting
 from app.service import make_front
 from app.settings import Settings, read_settings
@@ -92,6 +94,15 @@ def events():
     """The events that are logged during the test; they are not printed."""
     with structlog.testing.capture_logs() as told:
         yield told
+
+
+@pytest.fixture
+def logged():
+    """What is logged while the test runs; to be asked for before any client."""
+    stream = io.StringIO()
+    configure_logs("debug", stream)
+    yield stream
+    configure_logs("info")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Keys in the right place let in, keys in a wrong place are refused, and none is ever told."""
 
-import io
 import json
 from dataclasses import replace
 from urllib.parse import quote
@@ -11,20 +10,10 @@ import structlog
 from werkzeug.test import Client
 
 from app.access import keep_key, new_key
-from app.logs import configure_logs
 from app.service import make_front
 
 REFRESH = "/api/v1/data/refresh"
 ROUTES = ["/health", "/api/v1/items", "/api/v1/datasets", "/docs", "/nowhere"]
-
-
-@pytest.fixture
-def logged():
-    """What is logged while the test runs; to be asked for before the client."""
-    stream = io.StringIO()
-    configure_logs("debug", stream)
-    yield stream
-    configure_logs("info")
 
 
 @pytest.fixture

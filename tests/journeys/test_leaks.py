@@ -1,6 +1,5 @@
 """Whatever goes wrong, no answer and no line of the log tells what is none of their business."""
 
-import io
 import json
 import os
 import shutil
@@ -9,7 +8,6 @@ from dataclasses import replace
 import pytest
 from werkzeug.test import Client
 
-from app.logs import configure_logs
 from app.service import make_front
 from tests.conftest import ROOT, forecast_columns, key_headers
 from tests.journeys.test_endurance import BROKEN
@@ -90,15 +88,6 @@ class Scanned:
         assert len(told) >= len(self.statuses)
         for line in told:
             assert leaks(json.dumps(line), sent) == [], line
-
-
-@pytest.fixture
-def logged():
-    """What is logged while the test runs; to be asked for before any client."""
-    stream = io.StringIO()
-    configure_logs("debug", stream)
-    yield stream
-    configure_logs("info")
 
 
 @pytest.fixture
