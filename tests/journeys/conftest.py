@@ -101,8 +101,7 @@ def logged():
     """What is logged while the test runs; to be asked for before any client."""
     stream = io.StringIO()
     configure_logs("debug", stream)
-    yield stream
-    configure_logs("info")
+    return stream
 
 
 @pytest.fixture
