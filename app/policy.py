@@ -10,6 +10,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from email.parser import HeaderParser
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,8 +79,7 @@ class Policy:
 
 def check_environment() -> Policy:
     """Check what is installed, what could be imported, and what was imported."""
-    # A damaged distribution may have no name.
-    names = {each.metadata["Name"] or "" for each in metadata.distributions()}
+    names = {_name_of(each) for each in metadata.distributions()}
     found = [f"{name} is installed" for name in sorted(names) if is_forbidden(name)]
     for module in sorted(name.replace("-", "_") for name in FORBIDDEN):
         if sys.modules.get(module) is not None:
@@ -116,6 +116,14 @@ def is_forbidden(name: str) -> bool:
     dashed = name.lower().replace("_", "-")
     # A dot does not make a family: torch.txt is a file.
     return re.sub("[-.]+", "-", dashed) in FORBIDDEN or dashed.startswith(_FAMILIES)
+
+
+def _name_of(distribution: metadata.Distribution) -> str:
+    # ``distribution.metadata`` parses the whole description too, and each worker waits for it.
+    files = (distribution.read_text(name) for name in ("METADATA", "PKG-INFO", ""))
+    head = next(filter(None, files), "").partition("\n\n")[0]
+    # A damaged distribution may have no name.
+    return HeaderParser().parsestr(head)["Name"] or ""
 
 
 def _is_importable(module: str) -> bool:

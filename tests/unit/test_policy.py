@@ -63,6 +63,13 @@ def test_a_distribution_is_found_in_any_spelling(tmp_path, name):
     assert violations(tmp_path) == f"{name} is installed"
 
 
+@pytest.mark.parametrize("place", ["torch-1.0.egg-info/PKG-INFO", "torch-1.0.egg-info"])
+def test_a_distribution_of_an_older_form_is_found(tmp_path, place):
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("Metadata-Version: 1.0\nName: torch\n\nName: other\n")
+    assert violations(tmp_path) == "torch is installed"
+
+
 @pytest.mark.parametrize("module", ["torch", "sklearn", "pytorch_lightning", "tensorflow"])
 def test_a_module_without_a_distribution_is_found(tmp_path, module):
     (tmp_path / module).mkdir()
