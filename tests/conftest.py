@@ -320,14 +320,14 @@ class Server:
 StartServer = Callable[..., Server]
 
 
-@pytest.fixture
-def server(settings: Settings, tmp_path: Path) -> Iterator[StartServer]:
-    """Starts ``python -m app serve`` on a free port; stopped after the test."""
+@contextmanager
+def servers(settings: Settings, folder: Path) -> Iterator[StartServer]:
+    """Starts ``python -m app serve`` on free ports, with logs in ``folder``; stopped at the end."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(workers: int = 2, arguments: Sequence[str] = (), **others: Any) -> Server:
         port = free_port()
-        log = tmp_path / f"server-{port}.log"
+        log = folder / f"server-{port}.log"
         told = replace(settings, port=port, **others).environment()
         environment = {**os.environ, **told}
         command = [sys.executable, "-m", "app", "serve", "--workers", str(workers), *arguments]
@@ -340,17 +340,27 @@ def server(settings: Settings, tmp_path: Path) -> Iterator[StartServer]:
         wait_until_ready(f"{url}/health/ready", process, log)
         return Server(url, process, log)
 
-    yield start
-    for process in started:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    for log in tmp_path.glob("server-*.log"):
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.send_signal(signal.SIGTERM)
+        for process in started:
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+    for log in folder.glob("server-*.log"):
         told = log.read_text(errors="replace")
         assert hidden(told) == told, "a log tells a key or a token"
+
+
+@pytest.fixture
+def server(settings: Settings, tmp_path: Path) -> Iterator[StartServer]:
+    """Starts services of this test's own."""
+    with servers(settings, tmp_path) as start:
+        yield start
 
 
 @dataclass

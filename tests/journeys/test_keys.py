@@ -18,6 +18,15 @@ ROUTES = ["/health", "/api/v1/items", "/api/v1/datasets", "/docs", "/nowhere"]
 
 @pytest.fixture
 def key(settings):
+    return canary(settings)
+
+
+@pytest.fixture(scope="module")
+def dashboard_key(dashboard_settings):
+    return canary(dashboard_settings)
+
+
+def canary(settings):
     key, record = new_key("canary", "read")
     keep_key(settings.keys_file, record)
     return key
@@ -35,15 +44,15 @@ def test_without_a_key_configured_a_refresh_is_refused_not_open(client, settings
 @pytest.mark.parametrize(
     "place", ["/api/v1/items?key={}", "/health?a=1&{}=x", "/api/v1/{}", "/{}/x"]
 )
-def test_a_key_in_the_address_is_refused(client, key, place, encode):
-    answer = client.get(place.format(encode(key)))
+def test_a_key_in_the_address_is_refused(dashboard, dashboard_key, place, encode):
+    answer = dashboard.get(place.format(encode(dashboard_key)))
     assert answer.json["type"] == "urn:assay:problem:credential-in-address"
-    assert key not in answer.text
+    assert dashboard_key not in answer.text
 
 
-def test_a_token_in_the_address_is_refused(client):
+def test_a_token_in_the_address_is_refused(dashboard):
     token = jwt.encode({"sub": "ann"}, "x" * 32)
-    answer = client.get(f"/api/v1/items?access_token={token}")
+    answer = dashboard.get(f"/api/v1/items?access_token={token}")
     assert answer.json["type"] == "urn:assay:problem:credential-in-address"
 
 
@@ -84,10 +93,10 @@ def test_a_fault_does_not_tell_a_key(logged, key):
 
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
-def test_a_wrong_key_is_401_at_every_address_by_every_method(client, path, method):
+def test_a_wrong_key_is_401_at_every_address_by_every_method(dashboard, path, method):
     for wrong in ("x", "é", "a" * 8000, "assay_"):
         for headers in ({"X-API-Key": wrong}, {"Authorization": f"Bearer {wrong}"}):
-            answer = client.open(path, method=method, headers=headers)
+            answer = dashboard.open(path, method=method, headers=headers)
             assert answer.status_code == 401
             assert "WWW-Authenticate" in answer.headers
 
@@ -108,11 +117,11 @@ def test_who_guesses_is_told_when_to_come_again(client):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-def test_a_request_in_pieces_is_refused_whatever_it_asks_for(client, method):
+def test_a_request_in_pieces_is_refused_whatever_it_asks_for(dashboard, method):
     pieces = {"HTTP_TRANSFER_ENCODING": "chunked"}
-    assert client.open("/health", method=method, environ_overrides=pieces).status_code == 411
+    assert dashboard.open("/health", method=method, environ_overrides=pieces).status_code == 411
 
 
-def test_headers_have_a_limit(client):
+def test_headers_have_a_limit(dashboard):
     for size, status in ((15_000, 200), (17_000, 431)):
-        assert client.get("/health", headers={"X-Padding": "x" * size}).status_code == status
+        assert dashboard.get("/health", headers={"X-Padding": "x" * size}).status_code == status

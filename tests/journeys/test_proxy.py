@@ -7,14 +7,14 @@ import socket
 import ssl
 import subprocess
 import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Server, free_port
+from tests.conftest import ROOT, Server, free_port, servers
 from tests.journeys.test_exports_served import long_table
 
 __all__ = ["long_table"]
@@ -61,37 +61,53 @@ class Proxy:
         return int(self.server.url.rpartition(":")[2])
 
 
-@pytest.fixture
-def proxy(server, registry_file, tmp_path):
+@contextmanager
+def proxied(settings, tmp_path):
     """Nginx on free ports, with a certificate of its own, and its files in a folder of its own."""
     nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
     if nginx is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("no nginx was found")
-    folder, running = tmp_path / "nginx", server(workers=2, trusted_proxies=1)
+    folder = tmp_path / "nginx"
     folder.mkdir()
     certify(folder)
-    port, plain, behind = free_port(), free_port(), running.url.rpartition(":")[2]
-    text = SHIPPED.read_text()
-    for given, ours in {
-        "listen 443": f"listen 127.0.0.1:{port}",
-        "listen 80": f"listen 127.0.0.1:{plain}",
-        "127.0.0.1:8000": f"127.0.0.1:{behind}",
-        "/etc/ssl/assay/CERTIFICATE.pem": f"{folder}/cert.pem",
-        "/etc/ssl/assay/KEY.pem": f"{folder}/key.pem",
-        "DATA.EXAMPLE": "_",
-    }.items():
-        assert given in text
-        text = text.replace(given, ours)
-    (folder / "assay.conf").write_text(text)
-    user = "user root;\n" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
-    process = subprocess.Popen([nginx, "-p", folder, "-c", folder / "nginx.conf"])
-    try:
-        until_listening(port, process)
-        yield Proxy(port, folder, running)
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
+    with servers(settings, tmp_path) as start:
+        running = start(workers=2, trusted_proxies=1)
+        port, plain, behind = free_port(), free_port(), running.url.rpartition(":")[2]
+        text = SHIPPED.read_text()
+        for given, ours in {
+            "listen 443": f"listen 127.0.0.1:{port}",
+            "listen 80": f"listen 127.0.0.1:{plain}",
+            "127.0.0.1:8000": f"127.0.0.1:{behind}",
+            "/etc/ssl/assay/CERTIFICATE.pem": f"{folder}/cert.pem",
+            "/etc/ssl/assay/KEY.pem": f"{folder}/key.pem",
+            "DATA.EXAMPLE": "_",
+        }.items():
+            assert given in text
+            text = text.replace(given, ours)
+        (folder / "assay.conf").write_text(text)
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
+        process = subprocess.Popen([nginx, "-p", folder, "-c", folder / "nginx.conf"])
+        try:
+            until_listening(port, process)
+            yield Proxy(port, folder, running)
+        finally:
+            process.terminate()
+            process.wait(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def proxy(dashboard_settings):
+    """One for all who change neither what is served nor what is counted."""
+    with proxied(dashboard_settings, dashboard_settings.state.parent) as running:
+        yield running
+
+
+@pytest.fixture
+def own_proxy(settings, registry_file, tmp_path):
+    """One of this test's own."""
+    with proxied(settings, tmp_path) as running:
+        yield running
 
 
 def certify(folder):
@@ -128,34 +144,34 @@ def test_an_answer_comes_through_as_it_is(proxy):
         assert proxy.ask(path)[0] == expected, path
 
 
-def test_an_export_is_streamed_whole_and_in_ranges(proxy, long_table):
+def test_an_export_is_streamed_whole_and_in_ranges(own_proxy, long_table):
     long_table(200)
-    status, headers, whole = proxy.ask(f"{ROWS}.csv")
+    status, headers, whole = own_proxy.ask(f"{ROWS}.csv")
     assert (status, int(headers["Content-Length"])) == (200, len(whole))
     assert len(whole) > 8_000_000
     digest = hashlib.sha256()
     for start in range(0, len(whole), 3_000_000):
         asked = {"Range": f"bytes={start}-{start + 2_999_999}", "If-Range": headers["ETag"]}
-        status, part, body = proxy.ask(f"{ROWS}.csv", headers=asked)
+        status, part, body = own_proxy.ask(f"{ROWS}.csv", headers=asked)
         assert (status, part["ETag"]) == (206, headers["ETag"])
         digest.update(body)
     assert digest.digest() == hashlib.sha256(whole).digest()
-    assert proxy.ask(f"{ROWS}.csv", headers={"Range": f"bytes={len(whole)}-"})[0] == 416
+    assert own_proxy.ask(f"{ROWS}.csv", headers={"Range": f"bytes={len(whole)}-"})[0] == 416
 
 
-def test_who_guesses_keys_cannot_be_somebody_else(proxy, admin):
+def test_who_guesses_keys_cannot_be_somebody_else(own_proxy, admin):
     statuses = [
-        proxy.ask("/health", headers={"X-API-Key": "x", "X-Forwarded-For": f"10.0.0.{n}"})[0]
+        own_proxy.ask("/health", headers={"X-API-Key": "x", "X-Forwarded-For": f"10.0.0.{n}"})[0]
         for n in range(40)
     ]
     # Each of the two workers counts for itself.
     assert statuses[:10] == [401] * 10
     assert 429 in statuses
-    assert proxy.ask("/health", headers={"X-Forwarded-For": "10.0.0.1"})[0] == 200
+    assert own_proxy.ask("/health", headers={"X-Forwarded-For": "10.0.0.1"})[0] == 200
 
 
-def test_who_is_slow_ends_at_the_proxy(proxy, admin):
-    key = f"X-API-Key: {admin['X-API-Key']}\r\nContent-Type: application/json\r\n"
+def test_who_is_slow_ends_at_the_proxy(proxy, dashboard_admin):
+    key = f"X-API-Key: {dashboard_admin['X-API-Key']}\r\nContent-Type: application/json\r\n"
     head = f"POST {REFRESH} HTTP/1.1\r\nHost: x\r\n{key}Content-Length: 100\r\n\r\n{{"
     known = ssl.create_default_context(cafile=proxy.folder / "cert.pem")
     before = proxy.server.log.read_text().count('"request"')
@@ -169,8 +185,8 @@ def test_who_is_slow_ends_at_the_proxy(proxy, admin):
     assert proxy.server.log.read_text().count('"request"') == before + 5
 
 
-def test_limits_hold_at_the_proxy_and_behind_it(proxy, admin):
-    headers = {**admin, "Content-Type": "application/json", "Prefer": "wait=30"}
+def test_limits_hold_at_the_proxy_and_behind_it(proxy, dashboard_admin):
+    headers = {**dashboard_admin, "Content-Type": "application/json", "Prefer": "wait=30"}
     assert proxy.ask(REFRESH, "POST", headers=headers, body=b" " * 70_000)[0] == 413
     assert proxy.ask("/health", headers={"X-Long": "x" * 20_000})[0] == 400
     # A body in pieces is passed on whole, with its length.

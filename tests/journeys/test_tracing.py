@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from tests.conftest import ROOT, free_port
+from tests.conftest import ROOT, free_port, servers
 from tests.journeys.conftest import until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -65,19 +65,23 @@ def attributes(told):
     return {key: getattr(value, value.WhichOneof("value")) for key, value in values.items()}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     made = Collector()
     yield made
     made.stop()
 
 
-@pytest.fixture
-def traced(server, client, collector, monkeypatch):
+@pytest.fixture(scope="module")
+def traced(dashboard_settings, collector):
     """A service that sends its spans to the collector."""
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
-    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
-    return server(workers=1, tracing="otlp")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        servers(dashboard_settings, dashboard_settings.state.parent) as start,
+    ):
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+        yield start(workers=1, tracing="otlp")
 
 
 def ask(url, request_id, **headers):
@@ -92,8 +96,8 @@ def ask(url, request_id, **headers):
 
 def test_a_span_tells_what_its_log_line_tells(traced, collector):
     items = f"{traced.url}/api/v1/items"
-    assert ask(items, "made", **TRACEPARENT) == 200
-    assert ask(items, "kept") == 200
+    assert ask(f"{items}?q=Antenna", "made", **TRACEPARENT) == 200
+    assert ask(f"{items}?q=Antenna", "kept") == 200
     assert ask(f"{items}?limt=3", "refused") == 400
     assert ask(f"{traced.url}/nowhere", "nowhere") == 404
     until(lambda: {"made", "kept", "refused", "nowhere"} <= collector.spans()[0].keys())
@@ -130,11 +134,12 @@ def test_a_trace_goes_on_and_its_id_is_in_the_log(traced, collector):
     }
 
 
-def test_neither_a_path_nor_a_query_nor_a_header_is_sent(traced, collector, admin):
+def test_neither_a_path_nor_a_query_nor_a_header_is_sent(traced, collector, dashboard_admin):
     canary = "canary-7QX"
-    key = admin["X-API-Key"]
+    key = dashboard_admin["X-API-Key"]
     for number, path in enumerate((f"/{canary}", f"/api/v1/items?q={canary}", f"/health?k={key}")):
-        ask(traced.url + path, f"r-{number}", **admin, **{"User-Agent": canary, "Referer": canary})
+        asked = {**dashboard_admin, "User-Agent": canary, "Referer": canary}
+        ask(traced.url + path, f"r-{number}", **asked)
     until(lambda: {"r-0", "r-1", "r-2"} <= collector.spans()[0].keys())
     sent = b"".join(body for _, body in collector.received)
     assert canary.encode() not in sent

@@ -7,6 +7,8 @@ import pytest
 
 from app.generation import Store
 from app.refresh import Jobs
+from tests.conftest import key_headers, servers
+from tests.journeys.conftest import settings_in, write_all
 
 REFRESH = "/api/v1/data/refresh"
 SLOW = 5.0
@@ -46,9 +48,23 @@ def status(said):
     return int(said.split(b" ")[1]) if said.startswith(b"HTTP/1.1 ") else 0
 
 
-@pytest.fixture
-def port(server, registry_file):
-    return int(server(workers=1, guesses_per_minute=0).url.rpartition(":")[2])
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    """Settings of one service for all that is sent here, for none of it changes anything."""
+    folder = tmp_path_factory.mktemp("wire")
+    write_all(folder, {})
+    return settings_in(folder)
+
+
+@pytest.fixture(scope="module")
+def admin(settings):
+    return key_headers(settings, "admin")
+
+
+@pytest.fixture(scope="module")
+def port(settings):
+    with servers(settings, settings.state.parent) as start:
+        yield int(start(workers=1).url.rpartition(":")[2])
 
 
 def test_a_body_is_refused_before_it_is_read(port, admin, settings):
@@ -159,10 +175,11 @@ PATHS = [
 ]
 
 
-def test_a_path_that_leads_elsewhere_leads_nowhere(port, admin, settings, tmp_path):
+def test_a_path_that_leads_elsewhere_leads_nowhere(port, admin, settings):
     key = f"X-API-Key: {admin['X-API-Key']}"
     (fact,) = settings.keys_file.read_text().partition('"sha256": "')[2:]
-    inside = [fact[:64].encode(), str(tmp_path).encode(), b"root:x:", b"ASSAY_STATE", b"import "]
+    folder = str(settings.state.parent).encode()
+    inside = [fact[:64].encode(), folder, b"root:x:", b"ASSAY_STATE", b"import "]
     assert len(PATHS) >= 25
     for path in PATHS:
         for method in ("GET", "HEAD", "POST", "PUT", "DELETE"):
