@@ -31,7 +31,7 @@ test: env-dev env-duckdb2 static duckdb2-tests all-tests ## Every check and ever
 soak: env-dev ## Storms, exports of a gigabyte and thousands of random questions (about half an hour)
 	@$(PY) -m pytest -s -p no:randomly --soak --timeout 1800 tests/journeys/test_endurance.py tests/journeys/test_trouble.py \
 	  tests/journeys/test_exports_served.py tests/journeys/test_rows_oracle.py tests/journeys/test_flood.py \
-	  tests/journeys/test_injection.py tests/journeys/test_slow_clients.py tests/contract/test_openapi_fuzzed.py
+	  tests/journeys/test_injection.py tests/journeys/test_slow_clients.py tests/journeys/test_openapi_fuzzed.py
 
 bench: env-dev env-peers ## Measure against peers on a quiet machine (ROUNDS=1 ONLY="kept range" for a part)
 	@$(PY) -m tests.benchmarks --rounds $(ROUNDS) --only "$(ONLY)"
@@ -64,9 +64,13 @@ quick:
 	$(call say,quick tests)
 	@$(PY) -m pytest tests/unit tests/contract -q -m "not slow and not browser" -n $(WORKERS)
 
+# A module stays with one worker as long as it can, and so does what its tests share. The journeys
+# are not measured: their many processes would take half as long again.
 all-tests:
-	$(call say,all tests)
-	@$(PY) -m pytest -n $(WORKERS) --cov --cov-report=term
+	$(call say,unit and contract tests)
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term tests/unit tests/contract
+	$(call say,journeys)
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal tests/journeys tests/benchmarks
 
 duckdb2-tests:
 	$(call say,engine and query tests on DuckDB 2)

@@ -293,19 +293,22 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
-def test_a_broken_registry_changes_nothing_and_says_where(client, admin, registry_file, text):
+def test_a_broken_registry_changes_nothing_and_says_where(
+    dashboard, dashboard_settings, dashboard_admin, text
+):
     assert len(BROKEN) >= 30
-    before = client.get("/api/v1/items").data
-    registry_file.write_text(text)
+    before = dashboard.get("/api/v1/items").data
+    dashboard_settings.registry.write_text(text)
     started = time.monotonic()
-    answer = client.post("/api/v1/data/refresh", headers={**admin, "Prefer": "wait=30"})
+    headers = {**dashboard_admin, "Prefer": "wait=30"}
+    answer = dashboard.post("/api/v1/data/refresh", headers=headers)
     assert answer.status_code == 422
     assert time.monotonic() - started < 2
     error = answer.get_json()["errors"][0]
     assert error["file"] == "datasets.yaml"
     assert error["line"] >= 1
     assert error["column"] >= 1
-    assert client.get("/api/v1/items").data == before
+    assert dashboard.get("/api/v1/items").data == before
 
 
 def test_a_randomly_damaged_file_never_gets_past_its_manifest(

@@ -73,10 +73,10 @@ def test_a_pinned_answer_says_which_generation_it_is_of(client, write_table, ref
         assert client.get(f"{SERIES}&generation=1").headers["X-Generation"] == "1"
 
 
-def test_a_wrong_key_is_refused_whatever_is_kept(client):
-    assert client.get(SERIES).status_code == 200
-    assert client.get(SERIES, headers={"X-API-Key": "assay_wrong"}).status_code == 401
-    assert client.get(SERIES, headers={"Authorization": "Bearer x"}).status_code == 401
+def test_a_wrong_key_is_refused_whatever_is_kept(dashboard):
+    assert dashboard.get(SERIES).status_code == 200
+    assert dashboard.get(SERIES, headers={"X-API-Key": "assay_wrong"}).status_code == 401
+    assert dashboard.get(SERIES, headers={"Authorization": "Bearer x"}).status_code == 401
 
 
 def test_a_kept_answer_does_not_hide_that_its_dataset_has_become_late(
@@ -99,15 +99,15 @@ def test_a_kept_answer_does_not_hide_that_its_dataset_has_become_late(
     assert client.get(SERIES).json["metadata"]["freshness"] == "warn"
 
 
-def test_an_encoding_is_chosen_by_the_client_and_told(client):
+def test_an_encoding_is_chosen_by_the_client_and_told(dashboard):
     address = "/api/v1/datasets"
-    plain = client.get(address)
-    answer = client.get(address, headers={"Accept-Encoding": "gzip;q=0.5, identity;q=0.1"})
+    plain = dashboard.get(address)
+    answer = dashboard.get(address, headers={"Accept-Encoding": "gzip;q=0.5, identity;q=0.1"})
     assert answer.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(answer.data) == plain.data
     assert answer.headers["ETag"] != plain.headers["ETag"]
     assert {"Accept", "Accept-Encoding"} <= set(answer.headers["Vary"].split(", "))
     for nothing in ("", "identity", "deflate", "gzip;q=0"):
-        untouched = client.get(address, headers={"Accept-Encoding": nothing})
+        untouched = dashboard.get(address, headers={"Accept-Encoding": nothing})
         assert "Content-Encoding" not in untouched.headers
         assert untouched.data == plain.data

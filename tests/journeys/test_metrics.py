@@ -115,10 +115,10 @@ def asked(found, **labels):
         (431, "none", {"path": ITEMS, "headers": {"X-Long": "x" * 20_000}}),
     ],
 )
-def test_a_request_is_counted_wherever_it_ends(client, status, route, request_):
-    before = figures(client)
-    assert client.open(**request_).status_code == status
-    after = figures(client)
+def test_a_request_is_counted_wherever_it_ends(dashboard, status, route, request_):
+    before = figures(dashboard)
+    assert dashboard.open(**request_).status_code == status
+    after = figures(dashboard)
     labels = {"status": str(status), "route": route}
     assert asked(after, **labels) == asked(before, **labels) + 1
     # And one scrape.

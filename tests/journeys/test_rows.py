@@ -39,16 +39,16 @@ def test_pages_go_on_with_the_generation_they_began_in(client, write_table, refr
     assert client.get(f"{ROWS}?limit=1").headers["X-Generation"] == "2"
 
 
-def test_a_link_header_leads_to_the_next_page(client):
-    page = client.get(f"{ROWS}?limit=8")
+def test_a_link_header_leads_to_the_next_page(dashboard):
+    page = dashboard.get(f"{ROWS}?limit=8")
     assert page.headers["Link"] == f'<{page.json["next"]}>; rel="next"'
-    *_, last = all_pages(client, page.json["next"])
+    *_, last = all_pages(dashboard, page.json["next"])
     assert "Link" not in last.headers
     assert last.json["next"] is None
 
 
-def test_a_page_tells_the_lineage_of_its_own_rows_only(client):
-    page = client.get(f"{ROWS}?item_id=A&sort=date&limit=1").json
+def test_a_page_tells_the_lineage_of_its_own_rows_only(dashboard):
+    page = dashboard.get(f"{ROWS}?item_id=A&sort=date&limit=1").json
     # The second row is looked at, to see whether there is one; it is of model v0 as well.
     assert page["metadata"]["generated_at"] == page["data"][0]["generated_at"]
 
@@ -78,8 +78,8 @@ def without_next(body):
 
 
 @pytest.mark.parametrize("number", [0, -1, 2, 10**9])
-def test_a_generation_that_is_not_kept_is_refused(client, number):
-    answer = client.get(f"{ROWS}?generation={number}")
+def test_a_generation_that_is_not_kept_is_refused(dashboard, number):
+    answer = dashboard.get(f"{ROWS}?generation={number}")
     assert answer.status_code == (400 if number < 1 else 410)
 
 
@@ -112,12 +112,12 @@ def test_a_cursor_and_another_generation_do_not_go_together(client, write_table,
     assert refused.json["errors"][0]["parameter"] == "cursor"
 
 
-def test_a_cursor_of_another_question_is_refused(client):
-    cursor = client.get(f"{ROWS}?limit=8&item_id=A").json["next"].partition("cursor=")[2]
+def test_a_cursor_of_another_question_is_refused(dashboard):
+    cursor = dashboard.get(f"{ROWS}?limit=8&item_id=A").json["next"].partition("cursor=")[2]
     for other in ("item_id=B/1", "sort=-date&item_id=A", "item_id__ne=A", ""):
-        assert client.get(f"{ROWS}?{other}&cursor={cursor}").status_code == 400
+        assert dashboard.get(f"{ROWS}?{other}&cursor={cursor}").status_code == 400
     # How many rows a page has is no part of the question.
-    assert client.get(f"{ROWS}?item_id=A&limit=1&cursor={cursor}").status_code == 200
+    assert dashboard.get(f"{ROWS}?item_id=A&limit=1&cursor={cursor}").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -138,15 +138,15 @@ def test_a_cursor_of_another_question_is_refused(client):
         ("bigint=text", "bigint", "string"),
     ],
 )
-def test_a_wrong_question_is_told_what_is_allowed(client, query, parameter, told):
-    refused = client.get(f"{ROWS}?{query}")
+def test_a_wrong_question_is_told_what_is_allowed(dashboard, query, parameter, told):
+    refused = dashboard.get(f"{ROWS}?{query}")
     assert refused.status_code == 400
     (error,) = refused.json["errors"]
     assert error["parameter"] == parameter
     assert told in f"{error['message']} {error['allowed']}"
 
 
-def test_too_many_filters_and_too_many_values_are_refused(client):
+def test_too_many_filters_and_too_many_values_are_refused(dashboard):
     several = [(f"{c}__{op}", "1") for c in ("forecast", "actual") for op in ("gt", "lt", "ne")]
     names = ["item_id", "source", "model_version", "dataset_id"]
     texts = [(f"{c}__{op}", "x") for c in names for op in ("ne", "gt", "gte", "lt", "lte", "eq")]
@@ -156,11 +156,11 @@ def test_too_many_filters_and_too_many_values_are_refused(client):
     ]
     asked = [*several, *texts, *more, *days, ("actual__isnull", "true"), ("forecast", "1")]
     assert len(asked) == 51
-    assert client.get(ROWS, query_string=asked[:50]).status_code == 200
-    refused = client.get(ROWS, query_string=asked)
+    assert dashboard.get(ROWS, query_string=asked[:50]).status_code == 200
+    refused = dashboard.get(ROWS, query_string=asked)
     assert "too many filters" in refused.json["errors"][0]["message"]
     lists = {"item_id__in": ",".join(["a"] * 600), "source__in": ",".join(["b"] * 600)}
-    assert client.get(ROWS, query_string=lists).status_code == 400
+    assert dashboard.get(ROWS, query_string=lists).status_code == 400
 
 
 @pytest.fixture
@@ -211,25 +211,25 @@ def test_a_dataset_can_do_without_the_generic_endpoints(client, registry_file, r
     assert client.get("/api/v1/datasets/items/record?item_id=A").status_code == 404
 
 
-def test_one_condition_asked_twice_is_refused_and_poisons_nobodys_answer(client):
-    refused = client.get(f"{ROWS}?item_id=A&item_id__eq=B/1")
+def test_one_condition_asked_twice_is_refused_and_poisons_nobodys_answer(dashboard):
+    refused = dashboard.get(f"{ROWS}?item_id=A&item_id__eq=B/1")
     assert refused.status_code == 400
     assert "asked by another parameter" in refused.json["errors"][0]["message"]
-    assert {row["item_id"] for row in client.get(f"{ROWS}?item_id=A").json["data"]} == {"A"}
+    assert {row["item_id"] for row in dashboard.get(f"{ROWS}?item_id=A").json["data"]} == {"A"}
 
 
-def test_a_flood_of_unknown_names_is_refused_at_once(client):
-    refused = client.get(ROWS, query_string={f"c{n}__": "" for n in range(900)})
+def test_a_flood_of_unknown_names_is_refused_at_once(dashboard):
+    refused = dashboard.get(ROWS, query_string={f"c{n}__": "" for n in range(900)})
     assert refused.status_code == 400
     assert len(refused.json["errors"]) == 10
     assert len(refused.data) < 5_000
 
 
-def test_a_sort_by_more_columns_than_a_page_can_compare_is_refused(client):
+def test_a_sort_by_more_columns_than_a_page_can_compare_is_refused(dashboard):
     names = "item_id,date,forecast,actual,source,model_version,dataset_id,generated_at"
-    assert client.get(f"{ROWS}?sort={names}").status_code == 200
+    assert dashboard.get(f"{ROWS}?sort={names}").status_code == 200
     named = ",".join(f"c{n}" for n in range(9))
-    assert "at most 8" in client.get(f"{ROWS}?sort={named}").json["errors"][0]["message"]
+    assert "at most 8" in dashboard.get(f"{ROWS}?sort={named}").json["errors"][0]["message"]
 
 
 def test_a_page_whose_address_would_be_refused_is_refused_before(odd, write_table, refresh):
@@ -285,7 +285,7 @@ def test_no_row_is_lost_where_a_key_begins_with_a_dash(client, registry_file, wr
     assert [row["-a"] for row in grouped.json["data"]] == [0, 1]
 
 
-def test_an_export_can_be_asked_for_as_many_rows_as_a_document_says(client):
+def test_an_export_can_be_asked_for_as_many_rows_as_a_document_says(dashboard):
     export = "/api/v1/datasets/forecasts/rows.csv"
-    assert client.get(f"{export}?limit={2**53 - 1}").status_code == 200
-    assert client.get(f"{export}?limit={2**63}").status_code == 400
+    assert dashboard.get(f"{export}?limit={2**53 - 1}").status_code == 200
+    assert dashboard.get(f"{export}?limit={2**63}").status_code == 400
