@@ -85,6 +85,8 @@ def test_refreshes_are_counted_by_how_they_ended(client, settings, admin, refres
         (builder,) = until(lambda: builders(settings))
         builder.kill()
         until(lambda: Jobs(Store.at(settings.state)).job(job).finished)
+    # It is counted once it is closed, so that no end is counted that nobody can look up.
+    until(lambda: figure(figures(client), "assay_refreshes_total", outcome="interrupted"))
     found = figures(client)
     told = {
         outcome: figure(found, "assay_refreshes_total", outcome=outcome)
