@@ -85,7 +85,8 @@ def aggregate(call: Call) -> Mapping[str, object]:
     sort = call["sort"] or ()
     faults = [*_clashes(answered), *_unanswered(sort, [name for name, _ in answered])]
     if faults:
-        raise InvalidParameterError(f"{faults[0]['message']}.", errors=faults)
+        told = "; ".join(f"{each['parameter']}: {each['message']}" for each in faults)
+        raise InvalidParameterError(f"{told}.", errors=faults)
     page = call.page(
         Query(call.dataset, (), call.where, groups, measures, window, sort, call["limit"])
     )
@@ -133,6 +134,6 @@ def _unanswered(sort: Sequence[str], names: Sequence[str]) -> Iterator[Mapping[s
         if text in names or text.removeprefix("-") in names:
             continue
         close = get_close_matches(text.removeprefix("-"), names, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        message = f"{text!r} is not answered{hint}"
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        message = f"{text!r} is not answered{hint}; allowed is {', '.join(names)}"
         yield {"parameter": "sort", "message": message, "allowed": ", ".join(names)}

@@ -162,8 +162,10 @@ class ParameterTable:
 
     def _unknown(self, name: str, *, first: bool) -> Fault:
         names = [*self.query, *(each for each, _, _ in self.filters or ())]
-        close = get_close_matches(name, names[:_MOST_COMPARED], n=1)
-        message = "there is no such parameter" + (f"; did you mean {close[0]!r}?" if close else "")
+        near = {each.casefold(): each for each in names[:_MOST_COMPARED]}
+        close = get_close_matches(name.casefold(), near, n=1)
+        hint = f"; did you mean {near[close[0]]!r}?" if close else ""
+        message = f"there is no such parameter{hint}"
         column = self._dataset.column(name.rpartition("__")[0] or name) if self._dataset else None
         if self.filters is not None and column is not None and not column.filterable:
             message = f"column {column.name!r} cannot be filtered by"

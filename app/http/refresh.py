@@ -131,10 +131,12 @@ def _unfit(error: ma.ValidationError) -> InvalidBodyError:
         message = str(
             next(iter(messages.values()) if isinstance(messages, dict) else iter(messages))
         )
+        problem: dict[str, object] = {"pointer": f"/{name}", "message": message}
         if name not in known:
             close = nearest(str(name), known)
-            message = "unknown member" + (f"; did you mean {close!r}?" if close else "")
-        problems.append({"pointer": f"/{name}", "message": message, "allowed": known})
+            hint = f"; did you mean {close!r}?" if close else ""
+            problem |= {"message": f"unknown member{hint}", "allowed": known}
+        problems.append(problem)
     told = "; ".join(f"{each['pointer']}: {each['message']}" for each in problems)
     return InvalidBodyError(sentence(told), errors=problems)  # fmt: skip
 

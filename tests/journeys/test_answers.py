@@ -166,6 +166,7 @@ def test_an_unknown_parameter_is_refused_and_the_nearest_named(dashboard, addres
     [
         ("/api/v1/items?ofset=1", "offset"),
         ("/api/v1/items?Limit=1", "limit"),
+        ("/api/v1/items?LIMIT=1", "limit"),
         (f"{SERIES}&strat=2026-01-01", "start"),
         (f"{SUMMARY}&item_id=A", "item_ids"),
         (f"{SUMMARY}&windows=week", "window"),

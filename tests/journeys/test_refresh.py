@@ -192,6 +192,9 @@ def test_a_broken_registry_is_told_with_every_place(client, admin, registry_file
 def test_a_body_that_does_not_fit_is_told_where(dashboard, dashboard_admin, body, pointer):
     problem = refused(post(dashboard, dashboard_admin, body), 422, "invalid-body")
     assert [each["pointer"] for each in problem["errors"]] == [pointer]
+    # The members that there are help only who named none of them.
+    told = problem["errors"][0].get("allowed", ())
+    assert ("force" in told) == (pointer == "/sauce")
 
 
 @pytest.mark.parametrize(

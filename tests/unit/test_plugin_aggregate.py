@@ -110,7 +110,7 @@ def test_no_row_that_fits_is_one_record_in_all_and_no_group(figures):
         ({"measures": ["count", "count"]}, "measures", "'count' is answered twice"),
         ({"group_by": ["shop", "shop"]}, "group_by", "'shop' is answered twice"),
         ({"group_by": ["count"]}, "measures", "by 'group_by' and by 'measures'"),
-        ({"sort": ["sum_sold"]}, "sort", "'sum_sold' is not answered"),
+        ({"sort": ["sum_sold"]}, "sort", "'sum_sold' is not answered; allowed is count"),
         ({"sort": ["-cuont"]}, "sort", "did you mean 'count'?"),
         ({"sort": ["window"]}, "sort", "'window' is not answered"),
     ],
@@ -121,6 +121,7 @@ def test_names_that_do_not_fit_each_other_are_refused(figures, asked, wrong, mes
     (error,) = refused.value.facts["errors"]
     assert error["parameter"] == wrong
     assert message in error["message"]
+    assert refused.value.detail == f"{wrong}: {error['message']}."
 
 
 def test_what_can_be_asked_depends_on_the_columns(sales):
