@@ -18,7 +18,6 @@ positive_data_acceptance.enabled = false
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("registry_file")
 def test_thousands_of_questions_get_documented_answers(server, soak, tmp_path):
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
