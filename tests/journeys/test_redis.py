@@ -7,7 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from itertools import count
 from urllib.error import HTTPError
@@ -90,6 +90,12 @@ def until(condition, seconds=30.0):
             return told
         time.sleep(0.02)
     raise AssertionError("it did not come about")
+
+
+@pytest.fixture
+def settings(settings):
+    """Settings by which a question may take its time: how busy the machine is, is not tested."""
+    return replace(settings, query_seconds=60)
 
 
 @pytest.fixture
