@@ -17,6 +17,7 @@ from app.query import Stamp, Stretch
 _MOST_BYTES = 32 << 20
 # Where a row goes, and the time that tells it.
 _PLACE_BYTES = 16
+_ROWS_A_VALUE = 4
 
 # What `Any` is here: Arrow's arrays, which come without types of their own.
 Cells = Any
@@ -36,7 +37,7 @@ def cut(
     held = {name: cells.slice(first, count) for name, cells in columns.items()}
     rows = _ordered(held, asked, max(count - asked.offset, 0))
     fields = [pa.field(each.name, rows.kind(each.stored or each.name)) for each in asked.columns]
-    return Batches(pa.schema(fields), _batches(rows, asked, pa.schema(fields))), _stamp(rows, asked)
+    return Batches(pa.schema(fields), _batches(rows, asked)), _stamp(rows, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,12 @@ def _rising(times: Cells) -> Cells:
     return pc.array_sort_indices(_flat(times))
 
 
-def _batches(rows: _Rows, asked: Stretch, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _batches(rows: _Rows, asked: Stretch) -> Iterator[pa.RecordBatch]:
     names = [column.stored or column.name for column in asked.columns]
     for first in range(0, rows.count, BATCH_ROWS):
         count = min(BATCH_ROWS, rows.count - first)
-        cells = [_flat(rows.cells(name, first, count)) for name in names]
-        yield pa.record_batch(cells, schema=schema)
+        cells = [_few(rows.cells(name, first, count)) for name in names]
+        yield pa.record_batch(cells, [column.name for column in asked.columns])
 
 
 def _stamp(rows: _Rows, asked: Stretch) -> Stamp:
@@ -92,6 +93,13 @@ def _stamp(rows: _Rows, asked: Stretch) -> Stamp:
     told = pa.table([dataset_id, model_version, _flat(generated_at)], ["0", "1", "2"])
     newest = told.group_by(["0", "1"], use_threads=False).aggregate([("2", "max")])
     return Stamp.of_rows(list(zip(*(cells.to_pylist() for cells in newest.columns), strict=True)))
+
+
+def _few(cells: Cells) -> Cells:
+    """Leave a column as it is held where each batch has more rows than it has values by far."""
+    kind = cells.type
+    few = pa.types.is_dictionary(kind) and len(cells.dictionary) <= BATCH_ROWS // _ROWS_A_VALUE
+    return cells if few else _flat(cells)
 
 
 def _flat(cells: Cells) -> Cells:

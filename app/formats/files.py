@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from app.formats.batches import Batches
 from app.formats.cells import Column, plain_texts
+from app.formats.coded import plain
 from app.formats.json import json_bytes
 from app.formats.texts import JsonTexts, known
 
@@ -70,7 +71,8 @@ def _has_duration(kind: pa.DataType) -> bool:
 def _settled(batches: Batches, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for batch in batches.batches:
         pairs = zip(batch.columns, batches.schema, schema, strict=True)
-        yield pa.record_batch([_cells(*each) for each in pairs], schema=schema)
+        cells = [_cells(plain(column), *fields) for column, *fields in pairs]
+        yield pa.record_batch(cells, schema=schema)
 
 
 def _cells(cells: Column, field: pa.Field, outside: pa.Field) -> Column:
