@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from app.dataset import Constant
 from app.engine.stream import BATCH_ROWS
-from app.formats import Batches
+from app.formats import Batches, ahead
 from app.query import Stamp, Stretch
 
 # What is read of an index for one Export at most: what is mapped and touched counts as memory of
@@ -78,11 +78,15 @@ def _rising(times: Cells) -> Cells:
 
 
 def _batches(rows: _Rows, asked: Stretch) -> Iterator[pa.RecordBatch]:
-    names = [column.stored or column.name for column in asked.columns]
-    for first in range(0, rows.count, BATCH_ROWS):
+    names = [column.name for column in asked.columns]
+    held = [column.stored or column.name for column in asked.columns]
+
+    def batch(first: int) -> pa.RecordBatch:
         count = min(BATCH_ROWS, rows.count - first)
-        cells = [_few(rows.cells(name, first, count)) for name in names]
-        yield pa.record_batch(cells, [column.name for column in asked.columns])
+        cells = [_few(rows.cells(name, first, count)) for name in held]
+        return pa.record_batch(cells, names)
+
+    return ahead(batch, range(0, rows.count, BATCH_ROWS))
 
 
 def _stamp(rows: _Rows, asked: Stretch) -> Stamp:
