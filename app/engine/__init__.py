@@ -7,6 +7,7 @@ from app.engine.load import load_table
 from app.engine.loading import Loading, table_hash
 from app.engine.preparing import index_suffix
 from app.engine.queue import Queue, Turns
+from app.engine.stream import in_time
 
 __all__ = [
     "DuckEngine",
@@ -17,6 +18,7 @@ __all__ = [
     "Turns",
     "compare_engines",
     "compare_tables",
+    "in_time",
     "index_suffix",
     "load_table",
     "open_index",

@@ -1,7 +1,7 @@
 """What an index holds: each type of column as Arrow has it, and how its cells are read."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,11 @@ class Held:
     read: Callable[[Any], object] | None = None
     repeats: bool = False
 
+    @property
+    def as_stored(self) -> bool:
+        """Tell whether it is held as the engine would give it in a batch."""
+        return self.written == "{}"
+
     def expression(self, name: str) -> str:
         """Give what is selected for the column of that name."""
         return f"{self.written.format(quoted_name(name))} AS {quoted_name(name)}"
@@ -49,7 +54,7 @@ def _wide(digits: str) -> WideInteger:
     return WideInteger(digits)
 
 
-_MOMENT = Held("CAST({} AS TIMESTAMP)", "int64", _moment, repeats=True)
+_MOMENT = Held("{}", "int64", _moment, repeats=True)
 _HELD: Mapping[str, Held] = {
     **dict.fromkeys(
         (
@@ -59,7 +64,10 @@ _HELD: Mapping[str, Held] = {
         Held(),
     ),
     **dict.fromkeys(("HUGEINT", "UHUGEINT"), Held("CAST({} AS VARCHAR)", read=_wide)),
-    **dict.fromkeys(("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS"), _MOMENT),
+    "TIMESTAMP": _MOMENT,
+    **dict.fromkeys(
+        ("TIMESTAMP_S", "TIMESTAMP_MS"), replace(_MOMENT, written="CAST({} AS TIMESTAMP)")
+    ),
     "TIMESTAMP_NS": Held("replace(CAST({} AS VARCHAR), ' ', 'T') || 'Z'"),
     "UBIGINT": Held(read=WideInteger),
     # Sets of a rollup.

@@ -9,9 +9,11 @@ import pyarrow as pa
 import structlog
 
 from app.dataset import Column, Constant
+from app.engine.cut import cut
 from app.engine.held import Held, held
 from app.engine.indexing import SEAL_BYTES, seal
 from app.engine.sorted import Sorted
+from app.formats import Batches
 from app.query import Rows, Stamp, Stretch
 from app.table import Table
 
@@ -33,7 +35,7 @@ class Index:
     def read(self, asked: Stretch) -> Rows | None:
         """Give the rows of a stretch as a Statement would; None where it holds not all of them."""
         names = [_stored(column) for column in asked.columns]
-        needed = {name for name in (*names, *asked.lineage) if isinstance(name, str)}
+        needed = _needed(asked)
         if not needed.union(name for name, _ in asked.order) <= self._columns.keys():
             return None
         start, end = self._places(asked)
@@ -48,6 +50,17 @@ class Index:
         return Rows(
             asked.columns, _rows(names, cells, count), Stamp.of_rows(lineage), length > count
         )
+
+    def cut(self, asked: Stretch) -> tuple[Batches, Stamp] | None:
+        """Give the same rows by the column, as an Export has them, and their Stamp.
+
+        None where it holds not all of them as the engine would give them, or where they are many.
+        """
+        needed = _needed(asked)
+        held = {name: self._columns[name].stored for name in needed & self._columns.keys()}
+        if asked.backwards or len(held) < len(needed) or None in held.values():
+            return None
+        return cut(asked, held, self._places(asked))
 
     def _places(self, asked: Stretch) -> tuple[int, int]:
         """Give the places of the first row and behind the last."""
@@ -81,6 +94,12 @@ def _mapped(path: Path) -> pa.RecordBatch:
         if content[-SEAL_BYTES:] != seal(file, len(content) - SEAL_BYTES):
             raise ValueError(path.name)
     return pa.ipc.open_stream(pa.py_buffer(content)).read_next_batch()
+
+
+def _needed(asked: Stretch) -> set[str]:
+    """Name the columns that the rows of a stretch are made of."""
+    names = (*map(_stored, asked.columns), *asked.lineage, asked.time)
+    return {name for name in names if isinstance(name, str)}
 
 
 def _stored(column: Column) -> str | Constant:
@@ -121,6 +140,8 @@ class _Cells:
 
     def __init__(self, column: pa.Array, how: Held) -> None:
         self._how = how
+        # As the engine would give it in a batch, but for how often a value is written.
+        self.stored = column if how.as_stored else None
         self._known: Mapping[Any, Any] | None = None
         if isinstance(column, pa.DictionaryArray):
             values = _Cells(column.dictionary, how).between(0, len(column.dictionary))

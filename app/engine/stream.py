@@ -1,6 +1,6 @@
 """Streams the result of a Statement as Arrow batches, in constant memory and limited time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event
 from typing import Any
@@ -14,7 +14,7 @@ from app.formats import JSON_TEXT, WIDE_INTEGER, Batches, marked
 from app.query import Statement
 
 # Many rows cost little for each, few keep wide ones within the memory.
-_BATCH_ROWS = 16_384
+BATCH_ROWS = 16_384
 _NO_MEMORY = "This needs more memory or room than there is."
 
 
@@ -45,14 +45,35 @@ def stream(
         FigureOutOfRangeError: no number can hold a figure.
         NoRoomError: there is not enough memory, nor room to spill to.
     """
-    watchdog, seconds = limit
-    refusal = ExportTooSlowError(f"It takes more than {seconds:g} seconds.")
-    with watchdog.limit(seconds, cursor.interrupt, refusal) as late, refusals():
+    with _limited(limit, cursor.interrupt) as late, refusals():
         result = _asked(cursor, statement)
         kinds = [each[1] for each in result.description]
-        reader = result.to_arrow_reader(_BATCH_ROWS)
+        reader = result.to_arrow_reader(BATCH_ROWS)
         fields = [_marked(*each) for each in zip(reader.schema, kinds, strict=True)]
         yield Batches(pa.schema(fields), _even(_batches(reader, late)))
+
+
+@contextmanager
+def in_time(batches: Batches, limit: tuple[Watchdog, float]) -> Iterator[Batches]:
+    """Give batches that are made without the engine, within so many seconds.
+
+    Raises:
+        ExportTooSlowError: the block takes longer.
+    """
+    with _limited(limit, _nothing) as late:
+        yield Batches(batches.schema, _until(batches.batches, late))
+
+
+@contextmanager
+def _limited(limit: tuple[Watchdog, float], interrupt: Callable[[], object]) -> Iterator[Event]:
+    watchdog, seconds = limit
+    refusal = ExportTooSlowError(f"It takes more than {seconds:g} seconds.")
+    with watchdog.limit(seconds, interrupt, refusal) as late:
+        yield late
+
+
+def _nothing() -> None:
+    """Interrupt what looks at the time by itself."""
 
 
 def _asked(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> Any:  # noqa: ANN401 - of two types
@@ -64,15 +85,19 @@ def _asked(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> Any:  # n
 
 def _batches(reader: pa.RecordBatchReader, late: Event) -> Iterator[pa.RecordBatch]:
     try:
-        for batch in reader:
-            if late.is_set():
-                break
-            yield batch
+        yield from _until(reader, late)
     except OSError as error:
         # Once there is a first batch, the engine's own errors come as this one.
         if "Out of Memory" in str(error):
             raise NoRoomError(_NO_MEMORY) from error
         raise RuntimeError("the engine failed") from error
+
+
+def _until(batches: Iterable[pa.RecordBatch], late: Event) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        if late.is_set():
+            break
+        yield batch
     if late.is_set():
         # An interrupt may look like the end.
         raise RuntimeError("late")
@@ -83,10 +108,10 @@ def _even(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     rest: list[pa.RecordBatch] = []
     for batch in batches:
         rest.append(batch)
-        while sum(each.num_rows for each in rest) >= _BATCH_ROWS:
+        while sum(each.num_rows for each in rest) >= BATCH_ROWS:
             whole = pa.concat_batches(rest) if len(rest) > 1 else rest[0]
-            yield whole.slice(0, _BATCH_ROWS)
-            rest = [whole.slice(_BATCH_ROWS)] if whole.num_rows > _BATCH_ROWS else []
+            yield whole.slice(0, BATCH_ROWS)
+            rest = [whole.slice(BATCH_ROWS)] if whole.num_rows > BATCH_ROWS else []
     if rest:
         yield pa.concat_batches(rest)
 

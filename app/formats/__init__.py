@@ -1,5 +1,6 @@
 """Rows to bytes: the one place that decides how a value looks outside."""
 
+from app.formats.ahead import ahead
 from app.formats.batches import JSON_TEXT, WIDE_INTEGER, Batches, marked
 from app.formats.cells import duration_text
 from app.formats.export import Form, write_export
@@ -11,6 +12,7 @@ __all__ = [
     "WIDE_INTEGER",
     "Batches",
     "Form",
+    "ahead",
     "duration_text",
     "json_bytes",
     "marked",

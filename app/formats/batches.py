@@ -12,7 +12,10 @@ JSON_TEXT, WIDE_INTEGER = b"json", b"integer"
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """A result, batch by batch; it can be read once. Only ``schema`` holds the marks."""
+    """A result, batch by batch; it can be read once. Only ``schema`` holds the marks.
+
+    A column of texts or times that repeat may come as a dictionary of what ``schema`` says.
+    """
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]

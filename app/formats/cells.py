@@ -16,7 +16,6 @@ Column = Any
 _DAY_MICROSECONDS = 86_400_000_000
 # Arrow writes smaller decimals with an exponent.
 _MOST_PLAIN_SCALE = 6
-_FEWER = 4
 
 
 def plain_texts(cells: Column, field: pa.Field) -> Column:
@@ -28,19 +27,11 @@ def plain_texts(cells: Column, field: pa.Field) -> Column:
     if pa.types.is_floating(kind):
         return _floats(cells)
     if pa.types.is_decimal(kind) and not has_mark(field, WIDE_INTEGER):
-        return by_value(_decimals, cells)
+        return _decimals(cells)
     for fits, write in _WRITERS:
         if fits(kind):
-            return by_value(write, cells)
+            return write(cells)
     return cells.cast(pa.string())
-
-
-def by_value(write: Callable[[Column], Column], cells: Column) -> Column:
-    """Write each distinct cell once where there are few of them."""
-    encoded = cells.dictionary_encode()
-    if len(encoded.dictionary) * _FEWER > len(cells):
-        return write(cells)
-    return write(encoded.dictionary).take(encoded.indices)
 
 
 def _floats(cells: Column) -> Column:

@@ -4,16 +4,22 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from app.formats.batches import Batches
 from app.formats.cells import Column, plain_texts
+from app.formats.coded import plain
 from app.formats.json import json_bytes
 from app.formats.texts import JsonTexts, known
 
 _GROUP_ROWS = 122_880
 _METADATA = b"assay"
+# Of a cell of any type that has a width, in bytes.
+_WIDEST = 32
+# So many cells fill whole words, be they bits.
+_EVEN = 64
 
 
 def write_parquet(batches: Batches, sink: BinaryIO, metadata: Mapping[str, object]) -> None:
@@ -65,7 +71,8 @@ def _has_duration(kind: pa.DataType) -> bool:
 def _settled(batches: Batches, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for batch in batches.batches:
         pairs = zip(batch.columns, batches.schema, schema, strict=True)
-        yield pa.record_batch([_cells(*each) for each in pairs], schema=schema)
+        cells = [_cells(plain(column), *fields) for column, *fields in pairs]
+        yield pa.record_batch(cells, schema=schema)
 
 
 def _cells(cells: Column, field: pa.Field, outside: pa.Field) -> Column:
@@ -73,4 +80,16 @@ def _cells(cells: Column, field: pa.Field, outside: pa.Field) -> Column:
         return plain_texts(cells, field)
     if pa.types.is_nested(cells.type) and pa.types.is_string(outside.type):
         return known(cells, JsonTexts().of(cells, field))
-    return cells.cast(outside.type)
+    return _alone(cells).cast(outside.type)
+
+
+def _alone(cells: Column) -> Column:
+    """Give the cells without what lies below nulls and behind the last: it is of other rows."""
+    kind = cells.type
+    if pa.types.is_string(kind) or pa.types.is_binary(kind) or len(cells) % _EVEN:
+        # One alone would come back as it is.
+        cells = pa.concat_arrays([cells, cells[:0]])
+    if not cells.null_count or not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind)):
+        return cells
+    zero = pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(bytes(_WIDEST))])[0]
+    return pc.if_else(pc.is_valid(cells), pc.fill_null(cells, zero), pa.scalar(None, kind))

@@ -7,10 +7,12 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from app.formats.ahead import ahead
 from app.formats.batches import JSON_TEXT, Batches, has_mark
-from app.formats.cells import Column, by_value, plain_texts
+from app.formats.cells import Column, plain_texts
+from app.formats.coded import by_value, joined, whole_bytes
 from app.formats.json import json_bytes
-from app.formats.texts import JsonTexts, joined, known
+from app.formats.texts import JsonTexts, known
 
 Row = list[tuple[Column, pa.Field]]
 
@@ -70,7 +72,9 @@ class Csv:
             return by_value(_quoted, cells)
         if pa.types.is_string(field.type):
             return by_value(self._text, cells)
-        return plain_texts(cells, field)
+        if pa.types.is_floating(field.type) or pa.types.is_integer(field.type):
+            return plain_texts(cells, field)
+        return by_value(lambda each: plain_texts(each, field), cells)
 
     def _text(self, cells: Column) -> Column:
         if self.excel:
@@ -91,14 +95,14 @@ def _joined(*parts: object) -> Column:
 def _written(batches: Batches, lines: Callable[[Row], Column]) -> Iterator[memoryview]:
     """Give the bytes of all lines, piece by piece; none of them is empty."""
     fields = list(batches.schema)
-    for batch in batches.batches:
-        for piece in _pieces(batch):
-            yield _bytes(lines(list(zip(piece.columns, fields, strict=True))))
+    pieces = (piece for batch in batches.batches for piece in _pieces(batch))
+    rows = (list(zip(piece.columns, fields, strict=True)) for piece in pieces)
+    return ahead(lambda row: _bytes(lines(row)), rows)
 
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Cut a batch so that the texts of a piece stay few, and fit what Arrow can join."""
-    rows = max(batch.num_rows * _MOST_BYTES // max(batch.nbytes, 1), 1)
+    rows = max(batch.num_rows * _MOST_BYTES // max(sum(map(whole_bytes, batch.columns)), 1), 1)
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
 

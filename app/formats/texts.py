@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.formats.batches import JSON_TEXT, WIDE_INTEGER, has_mark
-from app.formats.cells import Column, by_value, plain_texts
+from app.formats.cells import Column, plain_texts
+from app.formats.coded import by_value, joined, plain
 from app.formats.json import EXACT_INTEGER
 
 _ESCAPED = r'[\x00-\x1f"\\]'
@@ -23,7 +24,7 @@ class JsonTexts:
 
     def of(self, cells: Column, field: pa.Field) -> Column:
         """Give the JSON of each cell; of a null, ``null``."""
-        return pc.coalesce(self._known(cells, field), "null")
+        return pc.coalesce(plain(self._known(cells, field)), "null")
 
     def record(
         self, columns: list[tuple[Column, pa.Field]], before: str = "", after: str = ""
@@ -82,11 +83,6 @@ class JsonTexts:
         if not pa.types.is_unsigned_integer(kind):
             wide = pc.or_(wide, pc.less(cells, pa.scalar(-most, kind)))
         return pc.if_else(wide, _in_quotes(texts), texts)
-
-
-def joined(*parts: object, null: str) -> Column:
-    """Put texts together row by row; ``null`` stands for those that are null."""
-    return pc.binary_join_element_wise(*parts, "", null_handling="replace", null_replacement=null)
 
 
 def _strings(cells: Column) -> Column:

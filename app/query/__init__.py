@@ -5,6 +5,7 @@ from app.query.comparing import SIDES, compare
 from app.query.comparison import Compared, Comparison, Difference
 from app.query.compile import Statement, compile_export, compile_query, compile_summary
 from app.query.cursor import Cursor
+from app.query.export import export_stretches
 from app.query.filters import MOST_FILTERS, MOST_VALUES, Filters, canonical_filters, read_cell
 from app.query.measures import FUNCTIONS, functions_of, is_scalar, result_of
 from app.query.merging import Merge, merge
@@ -56,6 +57,7 @@ __all__ = [
     "compile_query",
     "compile_rollup",
     "compile_summary",
+    "export_stretches",
     "functions_of",
     "has_lost",
     "is_scalar",

@@ -13,6 +13,7 @@ from app.query.cells import TABLE, comparable, counted, shown, stored, table_of,
 from app.query.conditions import beyond, beyond_values, bound, condition, emptied
 from app.query.days import whole_days
 from app.query.decimals import exact_decimals
+from app.query.export import settled
 from app.query.measures import figure
 from app.query.query import AnyOf, Measure, Query, Sort, Where
 from app.query.rollups import RolledUp, rollup_for
@@ -61,7 +62,7 @@ def compile_export(query: Query) -> Statement:
     Raises:
         LookupError: it names a column that the dataset does not serve, or asks for figures.
     """
-    return _compiled_whole(_settled(query), "export")
+    return _compiled_whole(settled(query), "export")
 
 
 def compile_summary(query: Query) -> Statement:
@@ -70,30 +71,16 @@ def compile_summary(query: Query) -> Statement:
     Raises:
         LookupError: it names a column that the dataset does not serve, or asks for figures.
     """
-    settled = _settled(query)
+    whole = settled(query)
     # Without a limit the order does not change which rows there are.
-    sort = settled.sort if query.limit is not None else ()
-    return _compiled_whole(replace(settled, sort=sort, select=()), "summary")
+    sort = whole.sort if query.limit is not None else ()
+    return _compiled_whole(replace(whole, sort=sort, select=()), "summary")
 
 
 def _compiled_whole(query: Query, form: _Form) -> Statement:
     query = exact_decimals(whole_days(query))
     sql, columns, table = _compiled(query.dataset, replace(_Shape.of(query), form=form))
     return Statement(sql, _values(query), columns, figures=False, table=table)
-
-
-def _settled(query: Query) -> Query:
-    """Give the Query of an Export with its lineage columns, in an order that leaves no choice."""
-    if query.measures:
-        raise LookupError("an Export holds rows, no figures")
-    lineage = [each for each in query.dataset.lineage.columns if each not in query.select]
-    named = {name for name, _ in query.order}
-    rest = [(key, False) for key in query.dataset.keys if key not in named]
-    return replace(
-        query,
-        select=(*query.select, *lineage) if query.select else (),
-        sort=(*query.sort, *rest) if query.sort else (),
-    )
 
 
 def _values(query: Query, more: int = 0) -> tuple[object, ...]:

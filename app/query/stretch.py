@@ -38,7 +38,8 @@ class Stretch:
     ``equal`` are the values of the first columns, ``bounds`` what the next one is compared with,
     and ``after`` the values that the last row seen has in the columns behind the equal ones. With
     ``backwards`` the last row of the stretch comes first. ``order`` has the names that the Table
-    knows; ``lineage`` is ``dataset_id, model_version, generated_at``.
+    knows; ``lineage`` is ``dataset_id, model_version, generated_at``. With ``time`` all rows are
+    then put in the order of that column, those alike as they are, before some are left out.
     """
 
     order: Order
@@ -50,6 +51,7 @@ class Stretch:
     backwards: bool
     limit: int | None
     offset: int
+    time: str | None = None
 
 
 @lru_cache(maxsize=512)

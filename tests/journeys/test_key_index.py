@@ -27,6 +27,19 @@ BY_KEY = [
     f"{ROWS}item_id=A&date__gt=2026-01-02&select=forecast,model_version&limit=2",
     f"{ROWS}sort=-item_id,-date&limit=5",
 ]
+EXPORT = ROWS.replace("rows?", "rows.{}?{}")
+EXPORTED = [
+    EXPORT.format(form, asked)
+    for form in ("json", "ndjson", "csv", "parquet", "arrow", "arrows")
+    for asked in (
+        "",
+        "limit=5",
+        "item_id=A",
+        "item_id__gte=A&item_id__lt=C&select=date,forecast",
+        "sort=item_id,date&limit=7",
+        "item_id=A&sort=-date",
+    )
+]
 
 
 @pytest.fixture
@@ -57,10 +70,25 @@ def test_an_answer_is_the_same_with_an_index_and_without(serve):
         assert client.get(address).status_code == 200, address
 
 
+def test_an_export_is_the_same_with_an_index_and_without(serve):
+    (_, client), (_, plain) = serve(1 << 20), serve(0)
+    for address in EXPORTED:
+        given, made = client.get(address), plain.get(address)
+        assert (given.status_code, made.status_code) == (200, 200), address
+        assert told_apart(given) == told_apart(made), address
+
+
+def told_apart(response):
+    """What is told of an Export and in it, without when the Generation was made."""
+    shown = {"Content-Type", "X-Dataset-Id", "X-Model-Version", "X-Generation"}
+    return {name: value for name, value in response.headers if name in shown}, response.data
+
+
 def test_reads_by_key_wait_for_no_question_to_the_engine(serve):
     worker, client = serve(1 << 20)
     with worker.current.pin().turns.questions.turn():
         assert {client.get(address).status_code for address in BY_KEY} == {200}
+        assert client.get(EXPORT.format("csv", "item_id=A")).status_code == 200
         assert client.get(f"{ROWS}sort=forecast").status_code == 503
 
 

@@ -1,17 +1,30 @@
 """Which Queries are stretches of a Table in the order of its keys, and which are not."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
 from app.dataset import Column, Constant, Dataset, Lineage
-from app.query import KEYS, AnyOf, Measure, NanoTime, Query, Where, orders_of, stretch
+from app.query import (
+    KEYS,
+    AnyOf,
+    Measure,
+    NanoTime,
+    Query,
+    Where,
+    export_stretches,
+    orders_of,
+    stretch,
+)
 
 COLUMNS = (
     Column("item", "string", physical="VARCHAR", stored="item"),
     Column("day", "timestamp", physical="TIMESTAMP", stored="day"),
     Column("run", "integer", physical="BIGINT", stored="run"),
     Column("x", "number", physical="DOUBLE", stored="x"),
+    Column("at", "timestamp", physical="TIMESTAMP", stored="at"),
+    Column("nano", "timestamp", physical="TIMESTAMP_NS", stored="nano", required=True),
 )
 NONE = Constant("none")
 SALES = Dataset(
@@ -82,3 +95,34 @@ def test_a_renamed_dataset_is_read_by_the_names_of_its_table():
     asked = stretch(query, orders_of(renamed)[KEYS])
     assert asked.order == tuple((name, False) for name in SALES.keys)
     assert [column.stored for column in asked.columns] == ["x", Constant("all")]
+
+
+TIMED = replace(SALES, time="day")
+
+
+def exported(dataset=TIMED, **question):
+    return {name: each.time for name, each in export_stretches(Query(dataset, **question))}
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ({}, {KEYS: "day"}),
+        ({"dataset": SALES}, {KEYS: None}),
+        ({"where": [ITEM], "select": ["x"], "limit": 5}, {KEYS: "day"}),
+        ({"sort": ["item"]}, {KEYS: None}),
+        ({"where": [ITEM], "sort": ["day", "run"]}, {KEYS: None}),
+        ({"sort": ["x"]}, {}),
+        ({"where": [Where("x", "eq", 1.0)]}, {}),
+        # What lacks a time, or tells it by nanoseconds, is in an order of the engine's own.
+        ({"dataset": replace(SALES, time="at")}, {}),
+        ({"dataset": replace(SALES, time="nano")}, {}),
+    ],
+)
+def test_an_export_is_a_stretch_in_the_order_of_time_unless_it_is_sorted(question, found):
+    assert exported(**question) == found
+
+
+def test_an_export_of_a_renamed_dataset_is_sorted_by_the_time_of_its_table():
+    renamed = TIMED.renamed({"item_id": "item", "date": "day"})
+    assert exported(renamed) == {KEYS: "day"}
