@@ -3,19 +3,16 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
-from functools import lru_cache
 from math import inf
 from typing import BinaryIO, cast
 
 from flask import Request
-from werkzeug.datastructures import Accept, MIMEAccept
-from werkzeug.http import parse_accept_header
 
-from app.answers import ENCODINGS, KEPT, Answer, Identity, Keeper, Known, Spool, encoded
+from app.answers import KEPT, Answer, Identity, Keeper, Known, Spool, encoded
 from app.dataset import Dataset
-from app.errors import NotAcceptableError
 from app.formats import JSON, json_bytes, plain
 from app.generation import Generation
+from app.http.accepting import bare_tag, known_tag, liked_encoding, liked_media, takes_any
 from app.http.exporting import Exported, send
 from app.http.reply import OK, UNCHANGED, Reply
 from app.http.stamping import lineage_headers, metadata, told_of
@@ -25,7 +22,7 @@ from app.registry import yaml_text
 
 _CATALOGUE_SECONDS = 60
 _VARY = "Accept, Accept-Encoding"
-_ASKED = "HTTP_IF_NONE_MATCH"
+_YAML = "application/yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +76,15 @@ class Answering:
         """
         visit = visit_of(request)
         generation, dataset = visit.generation, question.dataset
-        media = _media(request.environ.get("HTTP_ACCEPT", ""), tuple(question.media))
+        media = liked_media(request.environ.get("HTTP_ACCEPT", ""), tuple(question.media))
         late = _freshness(visit, dataset)
         asked = (generation.number, request.path, question.query, late, media)
         committed = generation.committed_at.isoformat()
         plain = Identity(*asked, scope=_scope(visit, dataset), committed=committed)
-        encoding = _encoding(request.environ.get("HTTP_ACCEPT_ENCODING", ""))
+        encoding = liked_encoding(request.environ.get("HTTP_ACCEPT_ENCODING", ""))
         identity = replace(plain, encoding=encoding) if encoding else plain
         headers = _constant_headers(visit, dataset, identity.etag(self.key))
-        known = _known(request, headers["ETag"]) or _known(request, plain.etag(self.key))
+        known = known_tag(request, headers["ETag"]) or known_tag(request, plain.etag(self.key))
         if known is not None:
             kept = self.keeper.kept(identity)
             about = {} if dataset is None else {"dataset": dataset.name}
@@ -125,7 +122,7 @@ class Answering:
                     return encoded(plain, identity.encoding)
 
             answer, _ = self.keeper.answer(identity, question.seconds, compressed)
-        if _ASKED in request.environ and request.if_none_match.star_tag:
+        if takes_any(request):
             # "*" stands for any answer there is, so one had to be made first.
             return Reply(UNCHANGED, headers)
         both = (tuple(headers.items()), tuple(answer.headers.items()))
@@ -152,47 +149,8 @@ class Answering:
         spooled, outcome = self.spool.answer(identity, written)
         visit_of(request).told.update(spooled.told["log"], cache=outcome)
         headers = {**headers, "Server-Timing": timing.header or KEPT}
-        tag = f'"{_opaque(headers["ETag"])}-{spooled.digest[:32]}"'
+        tag = f'"{bare_tag(headers["ETag"])}-{spooled.digest[:32]}"'
         return send(request, spooled, {**headers, "ETag": tag})
-
-
-# Clients of one kind all send the same header.
-@lru_cache(maxsize=256)
-def _encoding(header: str) -> str:
-    """Give the encoding that the client likes best, of those there are; none is the empty one."""
-    liked = parse_accept_header(header, Accept)
-    return liked.best_match(ENCODINGS) or "" if liked else ""
-
-
-_YAML = "application/yaml"
-
-
-@lru_cache(maxsize=256)
-def _media(header: str, media: tuple[str, ...]) -> str:
-    """Give the first of the forms that the client likes best."""
-    liked = parse_accept_header(header, MIMEAccept)
-    best = liked.best_match(media) if liked else media[0]
-    if best is None:
-        told = " or ".join(media)
-        raise NotAcceptableError(f"This is answered as {told}.", allowed=list(media))
-    return best
-
-
-def _known(request: Request, etag: str) -> str | None:
-    """Give the client's own tag of this Answer; that of an Export tells its content too."""
-    if _ASKED not in request.environ:
-        return None
-    opaque, known = _opaque(etag), request.if_none_match
-    for tag in known.as_set(include_weak=True):
-        if tag == opaque:
-            return etag
-        if tag.startswith(f"{opaque}-"):
-            return f'"{tag}"'
-    return None
-
-
-def _opaque(etag: str) -> str:
-    return etag.removeprefix("W/").strip('"')
 
 
 def _answer(made: Body, generation: Generation, form: tuple[Question, str]) -> Answer:
