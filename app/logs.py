@@ -120,9 +120,13 @@ class _LinesHandler(logging.Handler):
 
 def _line(_: WrappedLogger, method: str, event: EventDict) -> str:
     """Write one event; each request has one, so that it takes no more steps than it must."""
-    now = datetime.now(UTC).replace(tzinfo=None).isoformat()
-    first = {"timestamp": f"{now}Z", "level": _LEVEL_OF.get(method, method)}
-    told = {**first, "event": event.pop("event"), **event}
+    now = datetime.now(UTC).isoformat().removesuffix("+00:00")
+    told = {
+        "timestamp": f"{now}Z",
+        "level": _LEVEL_OF.get(method, method),
+        "event": event.pop("event"),
+        **event,
+    }
     if "exc_info" in told:
         told |= _told_of(told.pop("exc_info"))
     return line_of(told)

@@ -65,6 +65,11 @@ class Table:
     orders: Mapping[str, int] = field(default_factory=dict)
     rollups: Mapping[str, "Table"] = field(default_factory=dict)
 
+    def rows_of_each(self, column: str) -> float:
+        """Give about how many rows a value of that column has; all of them if nobody counted."""
+        counted = (each.distinct for each in self.columns if each.name == column)
+        return self.rows / (next(counted, None) or 1)
+
     @property
     def all_bytes(self) -> int:
         """Give the bytes of all its files."""

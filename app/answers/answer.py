@@ -1,7 +1,8 @@
 """An Answer: finished bytes with headers, and the identity that names them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from hashlib import blake2b
 from time import time
 from typing import Any, Literal
@@ -12,11 +13,13 @@ from app import __version__
 from app.dataset import PUBLIC
 
 Outcome = Literal["kept", "made"]
+# About what an Answer costs beside its body.
+_ANSWER_BYTES = 600
 KEPT: Outcome = "kept"
 MADE: Outcome = "made"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Identity:
     """What an Answer depends on, and nothing else: the cache key and the base of the ETag.
 
@@ -36,7 +39,7 @@ class Identity:
     scope: str = ""
     committed: str = ""
 
-    @property
+    @cached_property
     def text(self) -> str:
         """Write it as one line; the Generation comes first, so that its Answers go together."""
         form = f"{self.format} {self.encoding}"
@@ -80,7 +83,12 @@ class Answer:
     def lasting(self, seconds: int) -> "Answer":
         """Give it with its end set: after so many seconds at most."""
         end = time() + seconds
-        return replace(self, until=min(self.until, end) if self.until else end)
+        until = min(self.until, end) if self.until else end
+        return Answer(self.body, self.headers, self.told, self.spooled, until)
+
+    def __len__(self) -> int:
+        """Give about how many bytes it takes."""
+        return len(self.body) + _ANSWER_BYTES
 
     def as_bytes(self) -> bytes:
         """Write it for a cache: a line of JSON, then the body as it is."""

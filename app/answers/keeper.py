@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Lock
 from time import time
+from typing import cast
 
 from app.answers.answer import KEPT, MADE, Answer, Identity, Outcome
 from app.answers.memory import MemoryCache
@@ -42,25 +43,24 @@ class Keeper:
         the failure is that caller's own, and the next one tries.
         """
         key = identity.text
-        kept = self._cache.get(key)
+        kept = self._kept(key)
         if kept is not None:
-            return Answer.from_bytes(kept), KEPT
+            return kept, KEPT
         with self._flight(key) as flight:
             if flight.made is not None:
                 # Made while this caller waited; it may be too large to be kept.
                 return flight.made, KEPT
-            kept = self._cache.get(key)
+            kept = self._kept(key)
             if kept is not None:
-                return Answer.from_bytes(kept), KEPT
+                return kept, KEPT
             flight.made, outcome = self._shared_or_made(identity, seconds, make)
             left = timedelta(seconds=flight.made.until - time())
-            self._cache.set(key, flight.made.as_bytes(), timeout=left)
+            self._cache.set(key, flight.made, timeout=left)
             return flight.made, outcome
 
     def kept(self, identity: Identity) -> Answer | None:
         """Give the Answer if it is kept; makes nothing."""
-        kept = self._cache.get(identity.text)
-        return None if kept is None else Answer.from_bytes(kept)
+        return self._kept(identity.text)
 
     def works(self) -> bool:
         """Tell whether what is kept can be read again; a cache of no bytes works as it should."""
@@ -76,6 +76,9 @@ class Keeper:
     def bytes(self) -> int:
         """Give how many bytes are kept."""
         return self._cache.bytes
+
+    def _kept(self, key: str) -> Answer | None:
+        return cast("Answer | None", self._cache.get(key))
 
     def _shared_or_made(
         self, identity: Identity, seconds: int, make: Make

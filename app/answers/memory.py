@@ -1,6 +1,7 @@
 """A flask-caching back end in memory: least recently used goes first, bounded in bytes."""
 
 from collections import OrderedDict
+from collections.abc import Sized
 from datetime import timedelta
 from threading import Lock
 from time import monotonic
@@ -12,16 +13,16 @@ _LARGEST_SHARE = 8
 
 
 class MemoryCache(BaseCache):
-    """Keeps bytes under text keys; ``limit`` bounds the sum of both."""
+    """Keeps values that never change; ``limit`` bounds the sum of their lengths and their keys'."""
 
     def __init__(self, limit: int, default_timeout: int = 60) -> None:
         super().__init__(default_timeout)
         self._limit = limit
         self._bytes = 0
-        self._entries: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[float, Sized]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str) -> Sized | None:
         """Give what is kept, unless its time is over."""
         with self._lock:
             entry = self._entries.get(key)
@@ -33,8 +34,8 @@ class MemoryCache(BaseCache):
             self._entries.move_to_end(key)
             return entry[1]
 
-    def set(self, key: str, value: bytes, timeout: int | timedelta | None = None) -> bool:
-        """Keep bytes for ``timeout`` seconds; tells whether they were small enough."""
+    def set(self, key: str, value: Sized, timeout: int | timedelta | None = None) -> bool:
+        """Keep a value for ``timeout`` seconds; tells whether they were small enough."""
         kept = self.default_timeout if timeout is None else timeout
         seconds = kept.total_seconds() if isinstance(kept, timedelta) else float(kept)
         size = len(key) + len(value)

@@ -88,8 +88,8 @@ class DuckEngine:
         except duckdb.Error:
             return False
 
-    def run(self, statement: Statement) -> Rows:
-        """Run a Statement.
+    def run(self, statement: Statement, queue: Queue | None = None) -> Rows:
+        """Run a Statement when its turn comes, in a queue of its own or in that of all others.
 
         Raises:
             AnswerTooLargeError: the rows are more than an answer should hold.
@@ -98,11 +98,12 @@ class DuckEngine:
             FigureOutOfRangeError: no number can hold a figure.
             NoRoomError: there is not enough memory, nor room to spill to.
         """
+        queue = queue or self.queue
         # A DuckDB connection serves one thread at a time; a cursor is its own connection.
         with (
-            self.queue.turn(),
+            queue.turn(),
             self._connection.cursor() as cursor,
-            self.queue.limit(cursor.interrupt),
+            queue.limit(cursor.interrupt),
             refusals(),
         ):
             cursor.execute(statement.sql, statement.values)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from mmap import PROT_READ, mmap
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 import structlog
@@ -12,13 +12,26 @@ from app.dataset import Column, Constant
 from app.engine.cut import cut
 from app.engine.held import Held, held
 from app.engine.indexing import SEAL_BYTES, seal
-from app.engine.sorted import Sorted
+from app.engine.sorted import Cells, Sorted
 from app.formats import Batches
 from app.query import Rows, Stamp, Stretch
 from app.table import Table
 
 log = structlog.get_logger()
 
+# Numbers of Arrow by the letters that a view of memory has for them.
+_LETTERS: Mapping[str, Any] = {
+    "int8": "b",
+    "int16": "h",
+    "int32": "i",
+    "int64": "q",
+    "float": "f",
+    "double": "d",
+    "uint8": "B",
+    "uint16": "H",
+    "uint32": "I",
+    "uint64": "Q",
+}
 # Beyond it a read would hold the interpreter for long, and the engine is no slower.
 _MOST_ROWS = 10_000
 
@@ -64,7 +77,7 @@ class Index:
 
     def _places(self, asked: Stretch) -> tuple[int, int]:
         """Give the places of the first row and behind the last."""
-        columns = [Sorted(self._columns[name], falling) for name, falling in asked.order]
+        columns = [Sorted(self._columns[name].sought, falling) for name, falling in asked.order]
         start, end = _equal(columns, asked.equal, (0, self._rows))
         for each in asked.bounds:
             start, end = columns[len(asked.equal)].bounded(each, (start, end))
@@ -124,15 +137,12 @@ def _rows(
     return list(zip(*constant, strict=True))
 
 
-def _numbers(column: pa.Array) -> Sequence[int] | None:
-    """Look at the integers of a column as they are: a search asks one at a time."""
-    if not pa.types.is_integer(column.type) or column.null_count:
+def _numbers(column: pa.Array) -> memoryview | None:
+    """Look at the numbers of a column as they are: Arrow makes an object of each one first."""
+    letter = _LETTERS.get(str(column.type))
+    if letter is None or column.null_count:
         return None
-    # A letter for each size, and the large one for numbers without a sign.
-    letter = {8: "b", 16: "h", 32: "i", 64: "q"}[column.type.bit_width]
-    signed = pa.types.is_signed_integer(column.type)
-    numbers: Any = memoryview(column.buffers()[1])
-    return cast("Sequence[int]", numbers.cast(letter if signed else letter.upper()))
+    return memoryview(column.buffers()[1]).cast(letter)
 
 
 class _Cells:
@@ -152,6 +162,12 @@ class _Cells:
         self._column = column
         self._numbers = _numbers(column)
 
+    @property
+    def sought(self) -> Cells:
+        """Give what a search looks into: the numbers themselves where they are the cells."""
+        bare = self._known is None and self._how.read is None
+        return self._numbers if bare and self._numbers is not None else self
+
     def __len__(self) -> int:
         return len(self._column)
 
@@ -165,7 +181,12 @@ class _Cells:
 
     def between(self, first: int, count: int) -> list[Any]:
         """Give so many cells from one on."""
-        cells: list[Any] = self._column.slice(first, count).to_pylist()
+        numbers = self._numbers
+        cells: list[Any] = (
+            self._column.slice(first, count).to_pylist()
+            if numbers is None
+            else numbers[first : first + count].tolist()
+        )
         known, read = self._known, self._how.read
         if known is None and read is not None:
             # Most stretches hold few different moments.

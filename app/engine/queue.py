@@ -33,6 +33,11 @@ class Queue:
         """Give how many wait for theirs."""
         return len(self._line)
 
+    @property
+    def full(self) -> bool:
+        """Tell whether who comes now is refused."""
+        return not self._free and len(self._line) >= self._waiting
+
     @contextmanager
     def limit(self, interrupt: Callable[[], object]) -> Iterator[None]:
         """Have a question interrupted, in its block, when it takes longer than one may.
@@ -62,7 +67,7 @@ class Queue:
             if self._free:
                 self._free -= 1
                 return
-            if len(self._line) >= self._waiting:
+            if self.full:
                 raise BusyError("Too many questions are waiting; try again in a moment.")
             called = Lock()
             called.acquire()
@@ -85,8 +90,17 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """The queues of a worker, and how long an export may take when its turn has come."""
+    """The queues of a worker, and how long an export may take when its turn has come.
+
+    Questions of few rows have ``small``, so that they do not wait for dear ones.
+    """
 
     questions: Queue
+    small: Queue
     exports: Queue
     export_seconds: float
+
+    @property
+    def for_small(self) -> Queue:
+        """Give the queue that a small question waits in: that of all where its own is full."""
+        return self.questions if self.small.full else self.small

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from app.dataset import Dataset
-from app.engine import DuckEngine, Index, Turns, in_time
+from app.engine import DuckEngine, Index, Queue, Turns, in_time
 from app.formats import Batches
 from app.generation.manifest import Fact
 from app.generation.timing import Timing
@@ -15,8 +15,8 @@ from app.query import (
     Query,
     Rows,
     Stamp,
-    Statement,
     Stretch,
+    Where,
     compile_export,
     compile_query,
     compile_summary,
@@ -27,6 +27,9 @@ from app.query import (
 )
 from app.registry import Registry
 from app.table import Table
+
+# Rows that a small question may look at.
+_MOST_SMALL = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,9 @@ class Generation:
             return rows
         with timing.of("plan"):
             statement = compile_query(query)
-        return self._run(statement, timing)
+        timing.read(statement.table)
+        with timing.of("engine"):
+            return self.engine.run(statement, self._queue(query))
 
     def _stretch(self, query: Query, timing: Timing) -> Rows | None:
         """Read rows that stand together in one of the orders."""
@@ -89,12 +94,21 @@ class Generation:
         if not query.where:
             return Stamp.of_versions(self.tables[query.dataset.name].versions)
         summary = compile_summary(Query(query.dataset, where=query.where))
-        return self._run(summary, timing or Timing()).stamp
-
-    def _run(self, statement: Statement, timing: Timing) -> Rows:
-        timing.read(statement.table)
+        timing = timing or Timing()
+        timing.read(summary.table)
         with timing.of("engine"):
-            return self.engine.run(statement)
+            return self.engine.run(summary, self._queue(query)).stamp
+
+    def _queue(self, query: Query) -> Queue:
+        """Give the queue for a question: who asks for rows of one key is not kept waiting long."""
+        dataset, table = query.dataset, self.tables[query.dataset.name]
+        first = dataset.keys[0]
+        asks = any(
+            isinstance(each, Where) and (each.column, each.operator) == (first, "eq")
+            for each in query.where
+        )
+        small = asks and table.rows_of_each(dataset.stored_name(first)) <= _MOST_SMALL
+        return self.turns.for_small if small else self.turns.questions
 
     @contextmanager
     def export(self, query: Query) -> Iterator[tuple[Batches, Stamp]]:

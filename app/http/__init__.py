@@ -2,9 +2,10 @@
 
 from app.http.answering import Answering
 from app.http.attempts import Attempts
-from app.http.build import App, Services, build_app, document_of
+from app.http.build import Services, build_app, document_of
+from app.http.dispatch import App
 from app.http.health import Health
-from app.http.problems import problem_bytes
+from app.http.problems import problem_reply
 from app.http.visit import LONGEST_ADDRESS, VISIT, Visit
 
 __all__ = [
@@ -18,5 +19,5 @@ __all__ = [
     "Visit",
     "build_app",
     "document_of",
-    "problem_bytes",
+    "problem_reply",
 ]

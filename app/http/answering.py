@@ -1,4 +1,4 @@
-"""From a question to a response: identity, 304, kept Answer or a new one, lineage and headers."""
+"""From a question to a reply: identity, 304, kept Answer or a new one, lineage and headers."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,14 +6,15 @@ from datetime import UTC, datetime, time
 from math import inf
 from typing import BinaryIO, cast
 
-from flask import Request, Response
+from flask import Request
 
-from app.answers import ENCODINGS, KEPT, Answer, Identity, Keeper, Known, Spool, encoded
+from app.answers import KEPT, Answer, Identity, Keeper, Known, Spool, encoded
 from app.dataset import Dataset
-from app.errors import NotAcceptableError
 from app.formats import JSON, json_bytes, plain
 from app.generation import Generation
+from app.http.accepting import bare_tag, known_tag, liked_encoding, liked_media, takes_any
 from app.http.exporting import Exported, send
+from app.http.reply import OK, UNCHANGED, Reply
 from app.http.stamping import lineage_headers, metadata, told_of
 from app.http.visit import Visit, visit_of
 from app.query import Stamp
@@ -21,6 +22,7 @@ from app.registry import yaml_text
 
 _CATALOGUE_SECONDS = 60
 _VARY = "Accept, Accept-Encoding"
+_YAML = "application/yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,13 @@ Make = Callable[[Generation], Body | Exported]
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Turns bodies into responses, each made once; ``key`` is the Store's, for ETags."""
+    """Turns bodies into replies, each made once; ``key`` is the Store's, for ETags."""
 
     keeper: Keeper
     spool: Spool
     key: bytes
 
-    def respond(self, request: Request, question: Question, make: Make) -> Response:
+    def respond(self, request: Request, question: Question, make: Make) -> Reply:
         """Answer a request whose parameters are checked, from the Generation its visit reads.
 
         Raises:
@@ -74,19 +76,20 @@ class Answering:
         """
         visit = visit_of(request)
         generation, dataset = visit.generation, question.dataset
-        media = _media(request, question.media)
+        media = liked_media(request.environ.get("HTTP_ACCEPT", ""), tuple(question.media))
         late = _freshness(visit, dataset)
         asked = (generation.number, request.path, question.query, late, media)
         committed = generation.committed_at.isoformat()
         plain = Identity(*asked, scope=_scope(visit, dataset), committed=committed)
-        identity = replace(plain, encoding=_encoding(request))
+        encoding = liked_encoding(request.environ.get("HTTP_ACCEPT_ENCODING", ""))
+        identity = replace(plain, encoding=encoding) if encoding else plain
         headers = _constant_headers(visit, dataset, identity.etag(self.key))
-        known = _known(request, headers["ETag"]) or _known(request, plain.etag(self.key))
+        known = known_tag(request, headers["ETag"]) or known_tag(request, plain.etag(self.key))
         if known is not None:
             kept = self.keeper.kept(identity)
             about = {} if dataset is None else {"dataset": dataset.name}
             visit.told.update({**about, **(kept.told if kept else {}), "cache": "revalidated"})
-            return Response(status=304, headers={**headers, "ETag": known})
+            return Reply(UNCHANGED, {**headers, "ETag": known})
 
         def answered() -> Answer:
             made = make(generation)
@@ -108,7 +111,7 @@ class Answering:
         asked: tuple[Question, Identity],
         headers: Mapping[str, str],
         answer: Answer,
-    ) -> Response:
+    ) -> Reply:
         """Give an Answer in the encoding of its identity, which the front may give again."""
         visit, (question, identity) = visit_of(request), asked
         if identity.encoding:
@@ -119,14 +122,15 @@ class Answering:
                     return encoded(plain, identity.encoding)
 
             answer, _ = self.keeper.answer(identity, question.seconds, compressed)
-        if request.if_none_match.star_tag:
+        if takes_any(request):
             # "*" stands for any answer there is, so one had to be made first.
-            return Response(status=304, headers=headers)
+            return Reply(UNCHANGED, headers)
         both = (tuple(headers.items()), tuple(answer.headers.items()))
         until = _fresh_until(visit, question.dataset)
         visit.known = Known(identity, *both, dict(visit.told), visit.generation.number, until)
-        spent = {"Server-Timing": visit.timing.header or KEPT}
-        return Response(answer.body, headers={**headers, **answer.headers, **spent})
+        length, spent = str(len(answer.body)), visit.timing.header or KEPT
+        own = {**answer.headers, "Server-Timing": spent, "Content-Length": length}
+        return Reply(OK, {**headers, **own}, answer.body)
 
     def _sent(
         self,
@@ -134,7 +138,7 @@ class Answering:
         identity: Identity,
         headers: Mapping[str, str],
         make: Callable[[], Body | Exported],
-    ) -> Response:
+    ) -> Reply:
         """Send an Export from the spool, made before where it is not there."""
         timing = visit_of(request).timing
 
@@ -145,40 +149,8 @@ class Answering:
         spooled, outcome = self.spool.answer(identity, written)
         visit_of(request).told.update(spooled.told["log"], cache=outcome)
         headers = {**headers, "Server-Timing": timing.header or KEPT}
-        tag = f'"{_opaque(headers["ETag"])}-{spooled.digest[:32]}"'
+        tag = f'"{bare_tag(headers["ETag"])}-{spooled.digest[:32]}"'
         return send(request, spooled, {**headers, "ETag": tag})
-
-
-def _encoding(request: Request) -> str:
-    """Give the encoding that the client likes best, of those there are; none is the empty one."""
-    return request.accept_encodings.best_match(ENCODINGS) or "" if request.accept_encodings else ""
-
-
-_YAML = "application/yaml"
-
-
-def _media(request: Request, media: Sequence[str]) -> str:
-    """Give the first of the forms that the client likes best."""
-    best = request.accept_mimetypes.best_match(media) if request.accept_mimetypes else media[0]
-    if best is None:
-        told = " or ".join(media)
-        raise NotAcceptableError(f"This is answered as {told}.", allowed=list(media))
-    return best
-
-
-def _known(request: Request, etag: str) -> str | None:
-    """Give the client's own tag of this Answer; that of an Export tells its content too."""
-    opaque, known = _opaque(etag), request.if_none_match
-    for tag in known.as_set(include_weak=True):
-        if tag == opaque:
-            return etag
-        if tag.startswith(f"{opaque}-"):
-            return f'"{tag}"'
-    return None
-
-
-def _opaque(etag: str) -> str:
-    return etag.removeprefix("W/").strip('"')
 
 
 def _answer(made: Body, generation: Generation, form: tuple[Question, str]) -> Answer:

@@ -1,14 +1,12 @@
 """Builds the Flask app of one shape: routes and documents for what its datasets offer."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import structlog
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Flask, Response, request
+from flask import Response, request
 from flask_smorest import Api
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
@@ -22,6 +20,7 @@ from app.http.answering import Answering
 from app.http.attempts import Attempts
 from app.http.catalogue import catalogue_blueprint
 from app.http.datapackage import datapackage_blueprint
+from app.http.dispatch import App
 from app.http.docs import docs_blueprint
 from app.http.documents import (
     HEADERS,
@@ -31,12 +30,12 @@ from app.http.documents import (
     row_name,
     row_schema,
 )
-from app.http.endpoints import Asking, endpoint_blueprint, route_name
+from app.http.endpoints import Asking, Route
 from app.http.guarding import guard
 from app.http.health import Health, health_blueprint
 from app.http.metrics import metrics_blueprint
 from app.http.parameter_documents import filter_parameters, shared_parameters
-from app.http.problems import problem_bytes, refusal_of
+from app.http.problems import problem_reply, refusal_of
 from app.http.refresh import RefreshSchema, refresh_blueprint
 from app.http.sharing import SharedSchemas
 from app.http.visit import visit_of
@@ -51,19 +50,10 @@ _CONFIG = {
     "OPENAPI_VERSION": "3.1.1",
     "PROPAGATE_EXCEPTIONS": False,
 }
-_PLACE = re.compile("<(?:[a-z]+:)?([^<>]*)>")
 _ABOUT = (
     "Gold tables as a documented API, every answer stamped with its lineage. Everything is "
     "precomputed: nothing here infers, trains or forecasts."
 )
-
-
-class App(Flask):
-    """What a room above may know of the app: a WSGI callable with a document."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Take each function as it is: none is a coroutine, and Flask would look at every call."""
-        return func
 
 
 class TextConverter(BaseConverter):
@@ -117,7 +107,10 @@ class AssayApi(Api):  # type: ignore[misc]
 
 def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
     """Build the app for these completed datasets; it serves every Generation of their shape."""
-    app = App("assay", static_folder=None)
+    offers, clashes = services.plugins.offers(datasets)
+    asking = Asking(services.answering, services.plugins, services.kept)
+    routes = [Route.of(offer, asking) for offer in offers]
+    app = App({route.name: route for route in routes})
     app.config.update(_CONFIG)
     app.url_map.merge_slashes = False
     app.url_map.converters["text"] = TextConverter
@@ -126,21 +119,17 @@ def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
     api = AssayApi(app, spec_kwargs=_spec_kwargs(datasets))
     api.spec.components.schema("Refresh", schema=RefreshSchema)
     shared = SharedSchemas(api.spec.components)
-    offers, clashes = services.plugins.offers(datasets)
     _share_components(api, shared, (datasets, offers))
-    asking = Asking(services.answering, services.plugins, services.kept, shared)
     for clash in clashes:
         log.error("endpoint not offered", dataset=clash.dataset, endpoint=clash.endpoint)
     blueprints = [
-        *(endpoint_blueprint(offer, asking) for offer in offers),
+        *(route.blueprint(shared) for route in routes),
         catalogue_blueprint(services.answering, services.kept, offers),
         datapackage_blueprint(services.answering, services.kept),
         refresh_blueprint(services.refresher, services.attempts),
         health_blueprint(services.health),
     ]
-    owners = {route_name(offer): offer.dataset.name for offer in offers}
-    app.before_request(lambda: _tell_route(owners))
-    guard(app, owners)
+    guard(app, app.owners)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
     app.register_blueprint(metrics_blueprint(services.refresher, services.health, services.counts))
@@ -182,25 +171,10 @@ def _spec_kwargs(datasets: Mapping[str, Dataset]) -> dict[str, Any]:
     return {"marshmallow_plugin": plugin, "info": info, "tags": tags}
 
 
-@cache
-def _route(rule: str) -> str:
-    """Write a route as the document does: ``<text:id>`` is ``{id}`` there."""
-    return _PLACE.sub(r"{\1}", rule)
-
-
-def _tell_route(owners: Mapping[str, str]) -> None:
-    rule, told = request.url_rule, visit_of(request).told
-    if rule is not None:
-        told["route"] = _route(rule.rule)
-        if rule.endpoint in owners:
-            told["dataset"] = owners[rule.endpoint]
-
-
 def _refused(error: ServiceError) -> Response:
     visit = visit_of(request)
-    body, headers = problem_bytes(error, visit.request_id)
     visit.told.update(problem=error.slug)
-    return Response(body, status=error.status, headers=headers)
+    return problem_reply(error, visit.request_id).response()
 
 
 def _failed(error: Exception) -> Response:

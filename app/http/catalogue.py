@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from flask import Response, request
+from flask import request
 from flask_smorest import Blueprint
 
 from app.dataset import Dataset
@@ -13,6 +13,7 @@ from app.http.answering import Answering, Body, Question
 from app.http.documents import data_responses
 from app.http.parameters import ParameterTable, query_pairs
 from app.http.pinning import pin
+from app.http.reply import Reply
 from app.http.stamping import metadata
 from app.http.visit import visit_of
 from app.plugin import COMMON
@@ -66,13 +67,13 @@ def catalogue_blueprint(
 
     @blueprint.route("/datasets", tags=["catalogue"])
     @blueprint.doc(operationId="datasets", parameters=PINNED, responses=data_responses(listed))
-    def datasets() -> Response:
+    def datasets() -> Reply:
         """List the datasets."""
         return answering.respond(request, asked_of(kept), lambda g: _listed(g, offers))
 
     @blueprint.route("/datasets/<name>", tags=["catalogue"])
     @blueprint.doc(operationId="dataset", parameters=PINNED, responses=data_responses(_DETAIL))
-    def dataset(name: str) -> Response:
+    def dataset(name: str) -> Reply:
         """Describe one dataset: columns, files, endpoints."""
 
         def make(generation: Generation) -> Body:

@@ -1,6 +1,6 @@
 """All datasets as one Data Package of Frictionless: what their CSV exports hold, for readers."""
 
-from flask import Response, request
+from flask import request
 from flask_smorest import Blueprint
 
 from app.dataset import Column, Dataset
@@ -8,6 +8,7 @@ from app.generation import Generation, KeptGenerations
 from app.http.answering import Answering, Body
 from app.http.catalogue import PINNED, asked_of
 from app.http.documents import data_responses
+from app.http.reply import Reply
 from app.http.visit import Visit, visit_of
 
 _PROFILE = "https://datapackage.org/profiles/2.0/datapackage.json"
@@ -45,7 +46,7 @@ def datapackage_blueprint(answering: Answering, kept: KeptGenerations) -> Bluepr
     @blueprint.doc(
         operationId="datapackage", parameters=PINNED, responses=data_responses(_DOCUMENT)
     )
-    def datapackage() -> Response:
+    def datapackage() -> Reply:
         """Describe all datasets as a Data Package."""
         return answering.respond(
             request, asked_of(kept), lambda g: Body(package_of(g, visit_of(request)))

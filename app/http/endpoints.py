@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from flask import Response
+from flask import Request
 from flask_smorest import Blueprint
 
 from app.dataset import PUBLIC
 from app.discovery import Offer, Plugins
 from app.errors import EndpointError, ServiceError
-from app.generation import Generation, KeptGenerations
+from app.generation import Generation, KeptGenerations, Timing
 from app.http.answering import Answering, Body, Question
 from app.http.documents import SECURITY, answer_schema, data_responses, tells_of
 from app.http.exporting import Exported
@@ -19,6 +19,7 @@ from app.http.paging import Paging
 from app.http.parameter_documents import documented_path, documented_query
 from app.http.parameters import Asked, ParameterTable, query_pairs
 from app.http.pinning import Reading, dataset_in, pin, reading
+from app.http.reply import Reply
 from app.http.sharing import SharedSchemas
 from app.http.visit import Visit, current_request, visit_of
 from app.plugin import COMMON, FORMATS, Call, Document, Endpoint, Export
@@ -33,50 +34,66 @@ class Asking:
     answering: Answering
     plugins: Plugins
     kept: KeptGenerations
-    shared: SharedSchemas
 
 
-def route_name(offer: Offer) -> str:
-    """Give the name that Flask has for the route of an offer."""
-    return f"{_blueprint_name(offer)}.{offer.endpoint.name}"
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The route of one offer, below ``/api/v1``; ``table`` reads its parameters."""
 
+    offer: Offer
+    table: ParameterTable
+    asking: Asking
 
-def _blueprint_name(offer: Offer) -> str:
-    return f"{offer.dataset.name}-{offer.endpoint.name}"
+    @classmethod
+    def of(cls, offer: Offer, asking: Asking) -> "Route":
+        """Make the route of an offer."""
+        endpoint = offer.endpoint
+        parameters = (*endpoint.parameters, *COMMON)
+        table = ParameterTable(parameters, offer.path, offer.dataset, filters=endpoint.filters)
+        return cls(offer, table, asking)
 
+    @property
+    def name(self) -> str:
+        """Give the name that Flask has for it."""
+        return f"{self._blueprint_name}.{self.offer.endpoint.name}"
 
-def endpoint_blueprint(offer: Offer, asking: Asking) -> Blueprint:
-    """Give the route of one offer, below ``/api/v1``."""
-    endpoint, dataset = offer.endpoint, offer.dataset
-    parameters = (*endpoint.parameters, *COMMON)
-    table = ParameterTable(parameters, offer.path, dataset, filters=endpoint.filters)
-    blueprint = Blueprint(_blueprint_name(offer), __name__, url_prefix="/api/v1")
+    @property
+    def _blueprint_name(self) -> str:
+        return f"{self.offer.dataset.name}-{self.offer.endpoint.name}"
 
-    documented = blueprint.doc(**_document(offer, table, asking.shared))(
-        _view(offer, table, asking)
-    )
-    rule = _PLACE.sub(r"<text:\1>", offer.path)
-    blueprint.add_url_rule(
-        rule, endpoint.name, documented, parameters=documented_path(table), tags=[dataset.name]
-    )
-    return blueprint
+    def blueprint(self, shared: SharedSchemas) -> Blueprint:
+        """Give what has Flask know of it, and the document."""
+        offer, table = self.offer, self.table
+        blueprint = Blueprint(self._blueprint_name, __name__, url_prefix="/api/v1")
+        documented = blueprint.doc(**_document(offer, table, shared))(self._view())
+        rule = _PLACE.sub(r"<text:\1>", offer.path)
+        told = {"parameters": documented_path(table), "tags": [offer.dataset.name]}
+        blueprint.add_url_rule(rule, offer.endpoint.name, documented, **told)
+        return blueprint
 
+    def _view(self) -> Callable[..., Reply]:
+        def view(**path: str) -> Reply:
+            return self.answer(current_request(), path)
 
-def _view(offer: Offer, table: ParameterTable, asking: Asking) -> Callable[..., Response]:
-    """Give what answers the requests of one route."""
+        return view
 
-    def view(**path: str) -> Response:
-        request = current_request()
+    def answer(self, request: Request, path: Mapping[str, str]) -> Reply:
+        """Answer a request; ``path`` has the texts in the places of its path.
+
+        Raises:
+            ServiceError: whatever the parameters, the plugin or the engine refuse.
+        """
+        offer, asking, visit = self.offer, self.asking, visit_of(request)
         pairs = query_pairs(request.query_string)
-        asked = table.read(path, pairs)
+        asked = self.table.read(path, pairs)
         paging = Paging.of(offer.path, asked, asking.answering.key)
-        read = _read(offer, asking, paging, visit_of(request))
+        read = _read(offer, asking, paging, visit)
         wide_as_text = asked.values.get("bigint") == "string"
         media = _media(offer.endpoint, asked)
 
         def make(generation: Generation) -> Body | Exported:
-            call = _call(read, asked, asking.kept)
-            call.place = paging.place(read.generation.number, request, pairs)
+            call = _call(read, asked, asking.kept, visit.timing)
+            call.place = paging.place(read.generation.number, request.path, pairs)
             answered = _answered(offer, asking.plugins, call)
             if isinstance(answered, Export):
                 return Exported(answered, generation, read.dataset, wide_as_text)
@@ -88,8 +105,6 @@ def _view(offer: Offer, table: ParameterTable, asking: Asking) -> Callable[..., 
         except TypeError as error:
             # The plugin gave something that has no JSON form.
             raise _failure(offer, asking.plugins, error) from error
-
-    return view
 
 
 def _document(offer: Offer, table: ParameterTable, shared: SharedSchemas) -> dict[str, object]:
@@ -119,9 +134,8 @@ def _read(offer: Offer, asking: Asking, paging: Paging, visit: Visit) -> Reading
     return reading(offer, current, pin(visit, asking.kept, paging.generation))
 
 
-def _call(read: Reading, asked: Asked, kept: KeptGenerations) -> Call:
+def _call(read: Reading, asked: Asked, kept: KeptGenerations, timing: Timing) -> Call:
     generation, name = read.generation, read.dataset.name
-    timing = visit_of(current_request()).timing
     return Call(
         read.dataset,
         asked.values,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from flask import Request, Response
+from flask import Request
 from werkzeug.datastructures import Range
 
 from app.answers import Pieces, Spooled
@@ -12,6 +12,7 @@ from app.dataset import Dataset
 from app.errors import RangeNotSatisfiableError
 from app.formats import Form, write_export
 from app.generation import Generation
+from app.http.reply import OK, PARTIAL, UNCHANGED, Reply
 from app.http.stamping import lineage_headers, metadata, told_of
 from app.plugin import FORMATS, Export
 
@@ -49,8 +50,8 @@ class Exported:
         return {"headers": headers, "log": told_of(self.dataset, stamp)}
 
 
-def send(request: Request, spooled: Spooled, headers: Mapping[str, str]) -> Response:
-    """Give the response with a spooled Answer, or with the one range of it that is asked for.
+def send(request: Request, spooled: Spooled, headers: Mapping[str, str]) -> Reply:
+    """Give the reply with a spooled Answer, or with the one range of it that is asked for.
 
     Several ranges, and one of another content than there is now, are answered with all of it.
 
@@ -58,15 +59,14 @@ def send(request: Request, spooled: Spooled, headers: Mapping[str, str]) -> Resp
         RangeNotSatisfiableError: the range begins beyond the end.
     """
     if request.if_none_match.star_tag:
-        return Response(status=304, headers=headers)
+        return Reply(UNCHANGED, headers)
     headers = {**headers, **spooled.told["headers"], "Accept-Ranges": "bytes"}
     asked, length = _range(request, headers["ETag"]), spooled.length
     start, stop = (0, length) if asked is None else _within(asked, length)
     if asked is not None:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{length}"
     headers["Content-Length"] = str(stop - start)
-    pieces, status = Pieces(spooled, start, stop), 200 if asked is None else 206
-    return Response(pieces, status, headers, direct_passthrough=True)
+    return Reply(OK if asked is None else PARTIAL, headers, Pieces(spooled, start, stop))
 
 
 def _range(request: Request, etag: str) -> Range | None:

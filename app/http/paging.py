@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from flask import Request
-
 from app.errors import InvalidParameterError
 from app.http.parameters import Asked, Pairs
 from app.http.visit import LONGEST_ADDRESS
@@ -16,9 +14,13 @@ _OURS = "what `next` gave, with the same parameters beside it"
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Where a request begins, in which Generation, and how it goes on; ``key`` seals cursors."""
+    """Where a request begins, in which Generation, and how it goes on.
 
-    question: str
+    Cursors belong to what is ``asked`` of an endpoint's ``path``; ``key`` seals them.
+    """
+
+    path: str
+    asked: Asked
     key: bytes
     cursor: Cursor | None
     generation: int | None
@@ -31,32 +33,35 @@ class Paging:
             InvalidParameterError: it is not one of ours, or belongs to another question or
                 another Generation than the one that is asked for.
         """
-        question, number = f"{path}\n{asked.question}", asked.number("generation")
-        text = asked.values.get("cursor")
+        number, text = asked.number("generation"), asked.values.get("cursor")
         if text is None:
-            return cls(question, key, None, number)
+            return cls(path, asked, key, None, number)
         try:
-            cursor = Cursor.opened(str(text), question, key)
+            cursor = Cursor.opened(str(text), _question(path, asked), key)
         except ValueError as error:
             raise _refused("cursor", "it is no cursor of this question", _OURS) from error
         if number not in (None, cursor.generation):
             raise _refused("cursor", f"it belongs to Generation {cursor.generation}", _OURS)
-        return cls(question, key, cursor, cursor.generation)
+        return cls(path, asked, key, cursor, cursor.generation)
 
-    def place(self, generation: int, request: Request, pairs: Pairs) -> Place:
+    def place(self, generation: int, path: str, pairs: Pairs) -> Place:
         """Give where the page begins, and how the address of another one is written."""
-        path = quote(request.path)
-        others = [pair for pair in pairs if pair[0] != "cursor"]
 
         def address(after: tuple[object, ...]) -> str:
-            text = Cursor(generation, after).sealed(self.question, self.key)
-            following = f"{path}?{urlencode([*others, ('cursor', text)])}"
+            question = _question(self.path, self.asked)
+            text = Cursor(generation, after).sealed(question, self.key)
+            others = [pair for pair in pairs if pair[0] != "cursor"]
+            following = f"{quote(path)}?{urlencode([*others, ('cursor', text)])}"
             if len(following) > LONGEST_ADDRESS:
                 message = "the values it orders by are too long for the address of the next page"
                 raise _refused("sort", message, "columns of shorter values")
             return following
 
         return Place(() if self.cursor is None else self.cursor.after, address)
+
+
+def _question(path: str, asked: Asked) -> str:
+    return f"{path}\n{asked.question}"
 
 
 def _refused(parameter: str, message: str, allowed: str) -> InvalidParameterError:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
 from app import errors
 from app.errors import ServiceError
 from app.formats import json_bytes
+from app.http.reply import Reply
 from app.logs import hidden
 
 PROBLEM_JSON = "application/problem+json"
@@ -44,16 +46,19 @@ def problem_document(error: ServiceError, request_id: str) -> dict[str, object]:
     }
 
 
-def problem_bytes(error: ServiceError, request_id: str) -> tuple[bytes, dict[str, str]]:
-    """Give the body and the headers of a refusal."""
+def problem_reply(error: ServiceError, request_id: str) -> Reply:
+    """Give the reply that refuses."""
+    written = json_bytes(problem_document(error, request_id)).decode()
+    # A refusal repeats what was wrong, which may be a key in the wrong place.
+    body = hidden(written).encode()
     headers = {
         "Content-Type": PROBLEM_JSON,
         "Cache-Control": "no-store",
         **error.headers,
+        "Content-Length": str(len(body)),
     }
-    body = json_bytes(problem_document(error, request_id)).decode()
-    # A refusal repeats what was wrong, which may be a key in the wrong place.
-    return hidden(body).encode(), headers
+    # Whoever refuses says it in the same words: they would tell who it was.
+    return Reply(f"{error.status} {HTTP_STATUS_CODES[error.status].upper()}", headers, body)
 
 
 def refusal_of(error: HTTPException) -> ServiceError:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from operator import is_
 
 from app.query.query import AnyOf, Query, Where
 
@@ -17,7 +18,8 @@ def whole_days(query: Query) -> Query:
         else _whole(query, each)
         for each in query.where
     )
-    return replace(query, where=where)
+    # A question without such days is most of them.
+    return query if all(map(is_, where, query.where)) else replace(query, where=where)
 
 
 def _whole(query: Query, where: Where) -> Where:

@@ -1,6 +1,6 @@
 """Tells which Queries ask for rows that stand together in one order of their Table. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from app.dataset import Column, Constant, Dataset
 from app.query.days import whole_days
-from app.query.query import Query, Where, read_order
+from app.query.query import Query, Sort, Where, read_order
 from app.query.rows import WideInteger
 from app.query.types import ORDER
 
@@ -74,6 +74,23 @@ def orders_of(dataset: Dataset) -> Mapping[str, Order]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is the same for all Queries that differ in their values only.
+
+    ``kinds`` are the types that each condition's value may have; ``equal`` and ``bounds`` are the
+    places of the conditions they are made of.
+    """
+
+    kinds: tuple[tuple[type, ...], ...]
+    equal: tuple[int, ...]
+    bounds: tuple[int, ...]
+    rest: Order
+    backwards: bool
+    columns: tuple[Column, ...]
+    lineage: tuple[str | Constant, ...]
+
+
 def stretch(query: Query, order: Order) -> Stretch | None:
     """Give a Query as a stretch in that order; None where it is none, or that is not certain.
 
@@ -82,30 +99,54 @@ def stretch(query: Query, order: Order) -> Stretch | None:
     """
     if query.measures or query.group_by or query.window:
         return None
-    query = whole_days(query)
-    searched = _searched(query, order)
-    if searched is None:
+    where = [each for each in whole_days(query).where if isinstance(each, Where)]
+    if len(where) < len(query.where):
         return None
-    equal, bounds = searched
-    fixed = {name: value for (name, _), value in zip(order, equal, strict=False)}
-    rest = _settling(query, order, fixed)
-    backwards = _backwards(query, rest, fixed)
-    after = _after(query, fixed, rest)
-    lineage = _lineage(query)
-    if backwards is None or after is None or lineage is None:
+    asked = tuple((each.column, each.operator) for each in where)
+    plan = _plan((query.dataset, order), asked, tuple(query.select), tuple(query.sort))
+    if plan is None or not all(map(_is_searched, plan.kinds, (each.value for each in where))):
         return None
-    names = query.select or [column.name for column in query.dataset.columns]
+    equal = tuple(where[place].value for place in plan.equal)
+    after = _after(query, order, equal, plan.rest) if query.after else ()
+    if after is None:
+        return None
     return Stretch(
         order=order,
-        columns=tuple(query.column(name) for name in names),
-        lineage=lineage,
+        columns=plan.columns,
+        lineage=plan.lineage,
         equal=equal,
-        bounds=bounds,
+        bounds=tuple(where[place] for place in plan.bounds),
         after=after,
-        backwards=backwards,
+        backwards=plan.backwards,
         limit=query.limit,
         offset=query.offset,
     )
+
+
+@lru_cache(maxsize=512)
+def _plan(
+    read: tuple[Dataset, Order],
+    asked: tuple[tuple[str, str], ...],
+    select: tuple[str, ...],
+    sort: tuple[Sort, ...],
+) -> _Plan | None:
+    """Plan what is ``asked``, as columns and operators, of a dataset in an order."""
+    dataset, order = read
+    query = Query(dataset, select, sort=sort)
+    searched = _searched(query, order, asked)
+    if searched is None:
+        return None
+    equal, bounds = searched
+    fixed = {name for name, _ in order[: len(equal)]}
+    rest = _settling(query, order, fixed)
+    backwards = _backwards(query, rest, fixed)
+    lineage = _lineage(query)
+    if backwards is None or lineage is None:
+        return None
+    kinds = tuple(_kinds(query.column(name)) for name, _ in asked)
+    names = select or tuple(column.name for column in dataset.columns)
+    columns = tuple(query.column(name) for name in names)
+    return _Plan(kinds, equal, bounds, rest, backwards, columns, lineage)
 
 
 def _lineage(query: Query) -> tuple[str | Constant, ...] | None:
@@ -120,39 +161,37 @@ def _lineage(query: Query) -> tuple[str | Constant, ...] | None:
     )
 
 
-def _searched(query: Query, order: Order) -> tuple[tuple[object, ...], tuple[Where, ...]] | None:
-    """Give the values that the first columns are equal to, and the bounds of the next one."""
-    asked: dict[str, list[Where]] = {name: [] for name, _ in order}
-    for each in query.where:
-        if not isinstance(each, Where):
+def _searched(
+    query: Query, order: Order, asked: Sequence[tuple[str, str]]
+) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Give which conditions the first columns are equal by, and which bound the next one."""
+    places: dict[str | Constant, list[int]] = {name: [] for name, _ in order}
+    for place, (name, _) in enumerate(asked):
+        column = query.column(name)
+        known = places.get(column.stored or column.name)
+        if known is None:
             return None
-        column = query.column(each.column)
-        name = column.stored or column.name
-        if name not in asked or not _is_searched(column, each.value):
-            return None
-        asked[str(name)].append(each)
-    equal = tuple(each[0].value for each in takewhile(_is_equal, asked.values()))
-    others = list(asked.values())[len(equal) :]
+        known.append(place)
+    operators = [[asked[place][1] for place in each] for each in places.values()]
+    count = len(list(takewhile(lambda each: each == ["eq"], operators)))
+    others = list(places.values())[count:]
     bounds = others[0] if others else []
-    if any(others[1:]) or any(each.operator not in ORDER for each in bounds):
+    if any(others[1:]) or any(asked[place][1] not in ORDER for place in bounds):
         return None
-    return equal, tuple(bounds)
+    return tuple(place for (place,) in list(places.values())[:count]), tuple(bounds)
 
 
-def _is_equal(conditions: Sequence[Where]) -> bool:
-    return [each.operator for each in conditions] == ["eq"]
+def _kinds(column: Column) -> tuple[type, ...]:
+    return () if column.physical == _NANOSECONDS else _SEARCHED.get(column.type, ())
 
 
-def _is_searched(column: Column, value: object) -> bool:
-    known = type(value) in _SEARCHED.get(column.type, ()) and column.physical != _NANOSECONDS
-    return known and not (isinstance(value, datetime) and value.tzinfo is not None)
+def _is_searched(kinds: tuple[type, ...], value: object) -> bool:
+    return type(value) in kinds and not (isinstance(value, datetime) and value.tzinfo is not None)
 
 
-def _settling(
-    query: Query, order: Sequence[tuple[str, bool]], fixed: Mapping[str, object]
-) -> Order:
+def _settling(query: Query, order: Sequence[tuple[str, bool]], fixed: Set[str]) -> Order:
     """Give what is left of an order to sort by: no two rows have the same keys."""
-    open_keys = {query.dataset.stored_name(key) for key in query.dataset.keys} - fixed.keys()
+    open_keys = {query.dataset.stored_name(key) for key in query.dataset.keys} - fixed
     rest = []
     for name, falling in order:
         if not open_keys:
@@ -163,7 +202,7 @@ def _settling(
     return tuple(rest)
 
 
-def _backwards(query: Query, rest: Order, fixed: Mapping[str, object]) -> bool | None:
+def _backwards(query: Query, rest: Order, fixed: Set[str]) -> bool | None:
     """Tell whether the rows are sorted by ``rest``, or against it; None where by neither."""
     by = [(query.dataset.stored_name(name), falling) for name, falling in query.order]
     asked = _settling(query, by, fixed)
@@ -184,18 +223,20 @@ def _may_lack(query: Query, rest: Order) -> bool:
     )
 
 
-def _after(query: Query, fixed: Mapping[str, object], rest: Order) -> tuple[object, ...] | None:
+def _after(
+    query: Query, order: Order, equal: tuple[object, ...], rest: Order
+) -> tuple[object, ...] | None:
     """Give where the rows go on, by the columns of ``rest``; None where these do not tell."""
-    if not query.after:
-        return ()
     seen = {
         query.dataset.stored_name(name): (query.column(name), value)
         for (name, _), value in zip(query.order, query.after, strict=True)
     }
     if not rest or any(name not in seen for name, _ in rest):
         return None
+    fixed = {name: value for (name, _), value in zip(order, equal, strict=False)}
     if any(seen[name][1] != value for name, value in fixed.items() if name in seen):
         return None
-    if not all(_is_searched(*seen[name]) for name, _ in rest):
+    going_on = [seen[name] for name, _ in rest]
+    if not all(_is_searched(_kinds(column), value) for column, value in going_on):
         return None
-    return tuple(seen[name][1] for name, _ in rest)
+    return tuple(value for _, value in going_on)

@@ -22,7 +22,7 @@ from app.errors import (
     UriTooLongError,
 )
 from app.generation import CurrentGeneration, Generation
-from app.http import LONGEST_ADDRESS, VISIT, Attempts, Visit, problem_bytes
+from app.http import LONGEST_ADDRESS, VISIT, Attempts, Visit, problem_reply
 from app.logs import hidden
 from app.metrics import Tally
 from app.service.manners import Headers, Manners
@@ -150,11 +150,10 @@ class Front:
         return "200 OK", [*known.shared, *known.own, _KEPT, length], answer.body
 
     def _refused(self, error: ServiceError, environ: "WSGIEnvironment", visit: Visit) -> Response:
-        body, headers = problem_bytes(error, visit.request_id)
         visit.told.update(problem=error.slug)
         self._worker.attempts.refused(environ, visit, error)
-        length = ("Content-Length", str(len(body)))
-        return f"{error.status} {error.title}", [*headers.items(), length], body
+        status, headers, body = problem_reply(error, visit.request_id)
+        return status, list(headers.items()), body
 
 
 def _address(environ: Mapping[str, Any], visit: Visit) -> str | None:

@@ -126,7 +126,8 @@ class Worker:
                 log.exception("generation not ready")
 
     def _gauges(self) -> dict[str, int]:
-        queues = {"questions": self._turns.questions, "exports": self._turns.exports}
+        turns = self._turns
+        queues = {"questions": turns.questions, "small": turns.small, "exports": turns.exports}
         return {
             "kept_bytes": self.keeper.bytes,
             **{f"{name}_running": queue.running for name, queue in queues.items()},
@@ -197,9 +198,16 @@ def _engine_limits(settings: Settings, store: Store) -> EngineLimits:
 
 
 def _turns(settings: Settings) -> Turns:
-    questions = Queue(settings.queries_running, settings.queries_waiting, settings.query_seconds)
+    running, waiting, seconds = (
+        settings.queries_running,
+        settings.queries_waiting,
+        settings.query_seconds,
+    )
+    questions = Queue(running, waiting, seconds)
+    # Short, for each who waits has a thread: more of them wait among the others.
+    small = Queue(running, min(2 * running, waiting), seconds)
     exports = Queue(settings.exports_running, settings.exports_waiting)
-    return Turns(questions, exports, settings.export_seconds)
+    return Turns(questions, small, exports, settings.export_seconds)
 
 
 def _services(settings: Settings, held: tuple[Keeper, KeptGenerations, Counts]) -> Services:

@@ -8,7 +8,7 @@ from werkzeug import exceptions
 
 from app import errors
 from app.errors import NotFoundError, ServiceError
-from app.http import problem_bytes
+from app.http import problem_reply
 from app.http.problems import PROBLEM_JSON, problem_document, refusal_of
 
 # Clients act on these: a slug or a status that changes is a change of the contract.
@@ -73,7 +73,7 @@ def test_each_kind_has_a_title_of_its_own():
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
 def test_a_refusal_is_a_problem_document(kind):
-    body, headers = problem_bytes(kind("What happened.", item_id="A"), "r-1")
+    _, headers, body = problem_reply(kind("What happened.", item_id="A"), "r-1")
     assert json.loads(body) == {
         "type": f"urn:assay:problem:{kind.slug}",
         "title": kind.title,
@@ -92,7 +92,7 @@ def test_a_refusal_is_a_problem_document(kind):
     "fact", [2**60, float("nan"), "\x00\u2028", [{"line": 1}], None, {"a": (1, 2)}]
 )
 def test_any_fact_has_a_place_in_a_document(fact):
-    body, _ = problem_bytes(NotFoundError("x", fact=fact), "r-1")
+    _, _, body = problem_reply(NotFoundError("x", fact=fact), "r-1")
     assert b"NaN" not in body
     assert "fact" in json.loads(body)
 

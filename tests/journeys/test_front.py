@@ -3,11 +3,15 @@
 import gzip
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
-from werkzeug.test import Client
+from flask import Flask
+from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
-from app.service import make_front
+from app.access import ANONYMOUS
+from app.http import VISIT, Visit
+from app.service import Worker, make_front
 from tests.conftest import forecast_columns
 
 SERIES = "/api/v1/items/A/timeseries?start=2026-01-01&end=2026-01-10"
@@ -111,3 +115,30 @@ def test_an_encoding_is_chosen_by_the_client_and_told(dashboard):
         untouched = dashboard.get(address, headers={"Accept-Encoding": nothing})
         assert "Content-Encoding" not in untouched.headers
         assert untouched.data == plain.data
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/api/v1/items/A/timeseries?start=2026-01-01&end=2026-01-31", {}),
+        ("/api/v1/datasets/items/rows?limit=1", {"Accept-Encoding": "gzip, zstd;q=0.5"}),
+        ("/api/v1/datasets/items/rows?limit=1", {"Accept": ","}),
+        ("/api/v1/datasets/items/rows?limit=2", {"If-None-Match": "*"}),
+        ("/api/v1/datasets/items/rows.csv", {}),
+        ("/api/v1/datasets/items/rows.csv", {"Range": "bytes=2-9"}),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.usefixtures("client")
+def test_an_endpoint_answers_alike_with_flask_and_without(settings, path, headers, method):
+    worker, answers = Worker(settings), []
+    current = worker.current.pin()
+    app = worker.app_for(current)
+    for asked in (app.wsgi_app, partial(Flask.wsgi_app, app)):
+        environ = EnvironBuilder(path, method=method, headers=headers).get_environ()
+        environ[VISIT] = Visit("r-1", ANONYMOUS, current, today=current)
+        body, status, told = run_wsgi_app(asked, environ)
+        told.remove("Server-Timing")
+        answers.append((status, sorted(told), b"".join(body) if method == "GET" else b""))
+    assert answers[0] == answers[1]
+    assert answers[0][0][:3] in {"200", "206", "304"}

@@ -92,6 +92,23 @@ def test_reads_by_key_wait_for_no_question_to_the_engine(serve):
         assert client.get(f"{ROWS}sort=forecast").status_code == 503
 
 
+def test_questions_of_one_key_have_turns_of_their_own(serve, monkeypatch):
+    worker, client = serve(0)
+    turns, of_one = worker.current.pin().turns, f"{ROWS}item_id=A&sort=forecast"
+    with turns.questions.turn():
+        assert client.get(of_one).status_code == 200
+        assert client.get(f"{ROWS}item_id__gte=A&sort=forecast").status_code == 503
+        monkeypatch.setattr("app.generation.generation._MOST_SMALL", 1)
+        assert client.get(f"{of_one}&limit=1").status_code == 503
+    monkeypatch.undo()
+    with turns.small.turn():
+        assert client.get(f"{ROWS}sort=forecast").status_code == 200
+        # Where theirs is full they go to that of all others.
+        assert client.get(f"{of_one}&limit=2").status_code == 200
+        with turns.questions.turn():
+            assert client.get(f"{of_one}&limit=3").status_code == 503
+
+
 def test_pages_by_an_index_go_on_where_they_ended(serve):
     _, client = serve(1 << 20)
     pages, address = [], f"{ROWS}limit=7"

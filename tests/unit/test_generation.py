@@ -73,7 +73,7 @@ def make(store, bench_at):
 
 @pytest.fixture
 def opener(store, bench):
-    turns = Turns(Queue(4, 4), Queue(1, 1), 60)
+    turns = Turns(Queue(4, 4), Queue(4, 4), Queue(1, 1), 60)
     return Opener(store, bench.limits, turns).open
 
 

@@ -1,0 +1,62 @@
+"""The app: Flask, but what plugins offer is answered before it makes contexts nobody reads."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Request, Response
+from werkzeug.exceptions import HTTPException
+
+from app.answers import Pieces
+from app.http.endpoints import Route
+from app.http.guarding import enter
+from app.http.reply import Reply
+from app.http.visit import visit_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+class App(Flask):
+    """What a room above may know of the app: a WSGI callable with a document.
+
+    ``routes`` are those of all offers, by the names that Flask has for them; ``owners`` names the
+    dataset of each.
+    """
+
+    def __init__(self, routes: Mapping[str, Route]) -> None:
+        super().__init__("assay", static_folder=None)
+        self.owners = {name: route.offer.dataset.name for name, route in routes.items()}
+        self._routes = routes
+        self._adapter = self.url_map.bind("")
+
+    def wsgi_app(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Answer a request; refusals of an offer's view are for the front to write."""
+        reply = self._offered(Request(environ))
+        if reply is None:
+            return super().wsgi_app(environ, start_response)
+        start_response(reply.status, list(reply.headers.items()))
+        return reply.body if isinstance(reply.body, Pieces) else [reply.body]
+
+    def _offered(self, request: Request) -> Reply | None:
+        """Give the reply of the offer that has the address; None where Flask has to look."""
+        if request.method not in {"GET", "HEAD"}:
+            return None
+        try:
+            rule, path = self._adapter.match(request.path, request.method, return_rule=True)
+        except HTTPException:
+            return None
+        route = self._routes.get(rule.endpoint)
+        if route is None:
+            return None
+        enter(visit_of(request), rule, self.owners)
+        return route.answer(request, path)
+
+    def make_response(self, rv: Any) -> Response:  # noqa: ANN401 - whatever a view gives
+        """Make a response of a Reply too."""
+        return rv.response() if isinstance(rv, Reply) else super().make_response(rv)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Take each function as it is: none is a coroutine, and Flask would look at every call."""
+        return func
