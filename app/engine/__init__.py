@@ -6,7 +6,7 @@ from app.engine.index import Index, open_index
 from app.engine.load import load_table
 from app.engine.loading import Loading, table_hash
 from app.engine.preparing import index_suffix
-from app.engine.queue import Queue, Turns
+from app.engine.queue import Queue, Turns, Work
 
 __all__ = [
     "DuckEngine",
@@ -15,6 +15,7 @@ __all__ = [
     "Loading",
     "Queue",
     "Turns",
+    "Work",
     "compare_engines",
     "compare_tables",
     "index_suffix",

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from app.engine.cells import column_reader, read_cells
-from app.engine.queue import Queue
+from app.engine.queue import Queue, Work
 from app.engine.sql import quoted_name, quoted_text
 from app.engine.stream import refusals, stream
 from app.errors import AnswerTooLargeError
@@ -88,8 +88,8 @@ class DuckEngine:
         except duckdb.Error:
             return False
 
-    def run(self, statement: Statement) -> Rows:
-        """Run a Statement.
+    def run(self, statement: Statement, work: Work | None = None) -> Rows:
+        """Run a Statement; ``work`` is what was done before for the same question.
 
         Raises:
             AnswerTooLargeError: the rows are more than an answer should hold.
@@ -102,7 +102,7 @@ class DuckEngine:
         with (
             self.queue.turn(),
             self._connection.cursor() as cursor,
-            self.queue.limit(cursor.interrupt),
+            self.queue.limit(work or Work(), cursor.interrupt),
             refusals(),
         ):
             cursor.execute(statement.sql, statement.values)

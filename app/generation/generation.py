@@ -93,7 +93,7 @@ class Generation:
     def _run(self, statement: Statement, timing: Timing) -> Rows:
         timing.read(statement.table)
         with timing.of("engine"):
-            return self.engine.run(statement)
+            return self.engine.run(statement, timing.work)
 
     @contextmanager
     def export(self, query: Query) -> Iterator[tuple[Batches, Stamp]]:
