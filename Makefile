@@ -1,7 +1,7 @@
 # Needs GNU make and Python 3.11 or later. Every path is relative, so the folder may have any name.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test soak bench check lock clean venv env env-dev env-duckdb2 env-peers static quick all-tests duckdb2-tests
+.PHONY: help demo test soak bench check lock clean venv env env-dev env-duckdb2 env-deployed env-peers static quick all-tests duckdb2-tests
 
 PORT ?= 8000
 # Processes that run tests side by side.
@@ -33,7 +33,7 @@ soak: env-dev ## Storms, exports of a gigabyte and thousands of random questions
 	  tests/journeys/test_exports_served.py tests/journeys/test_rows_oracle.py tests/journeys/test_flood.py \
 	  tests/journeys/test_injection.py tests/journeys/test_slow_clients.py tests/contract/test_openapi_fuzzed.py
 
-bench: env-dev env-peers ## Measure against peers on a quiet machine (ROUNDS=1 ONLY="kept range" for a part)
+bench: env-dev env-deployed env-peers ## Measure against peers on a quiet machine (ROUNDS=1 ONLY="kept range" for a part)
 	@$(PY) -m tests.benchmarks --rounds $(ROUNDS) --only "$(ONLY)"
 
 check: env-dev static quick ## Format, lint, types, floors, policy and the quick tests
@@ -92,6 +92,15 @@ env-duckdb2: venv
 	  rm -rf .venv/duckdb2 && \
 	  $(PIP) --require-hashes --no-deps --target .venv/duckdb2 -r requirements_duckdb2.txt && \
 	  cp requirements_duckdb2.txt .venv/.ready-duckdb2; }
+
+# What is deployed and nothing else: the tools bring libraries that others load where they find them.
+env-deployed: venv
+	@cmp -s requirements_deployment.txt .venv/.ready-deployed || { \
+	  printf '\n==> installing the service by itself (requirements_deployment.txt)\n' && \
+	  $(PY) -m venv --clear .venv/deployed && \
+	  .venv/deployed/bin/python -m pip --disable-pip-version-check --no-input install \
+	    --require-hashes -r requirements_deployment.txt && \
+	  cp requirements_deployment.txt .venv/.ready-deployed; }
 
 env-peers: venv
 	@cmp -s tests/benchmarks/requirements.txt .venv/.ready-peers || { \

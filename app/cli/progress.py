@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -23,6 +23,18 @@ def told_settings(**options: object) -> Settings:
         raise click.UsageError(f"the environment has mistakes:\n{error}") from error
     given = {name: value for name, value in options.items() if value is not None}
     return replace(settings, **given)  # type: ignore[arg-type]
+
+
+def tell(error: ServiceError) -> None:
+    """Say what was refused, where errors are said."""
+    for line in lines_of(error):
+        click.echo(line, err=True)
+
+
+def refused(error: ServiceError) -> NoReturn:
+    """Say what was refused, and end with 1."""
+    tell(error)
+    raise SystemExit(1)
 
 
 def follow(refresher: Refresher, job: Job) -> Job:

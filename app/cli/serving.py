@@ -1,10 +1,9 @@
-"""Starting the service: a first Generation, the demo, and the server with its workers."""
+"""The command that serves: a first Generation where there is none, and the server."""
 
 import errno
 import multiprocessing
 import os
 import socket
-from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -12,23 +11,31 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
-from app.access import KeyFileError, drop_key, keep_key, new_key, open_keyring, read_keys
-from app.cli.demo_data import write_demo_data
-from app.cli.progress import follow, lines_of
+from app.access import KeyFileError, open_keyring
+from app.cli.progress import follow, lines_of, told_settings
 from app.discovery import Plugins
 from app.errors import RegistryError
 from app.generation import Store
 from app.logs import configure_logs, server_logging
 from app.refresh import Refresher, Request
 from app.registry import read_registry
-from app.service import tracing_of
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 
 # More than questions may run and wait: kept answers, health and refreshes find one free.
 _THREADS = 96
 _STOP_SECONDS = 15
 _HEADER_MILLISECONDS = 15_000
-_DEMO = "demo"
+
+
+@click.command()
+@click.option("--host", help="Address to listen on (ASSAY_HOST).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (ASSAY_PORT).")
+@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes (ASSAY_WORKERS).")
+def serve(host: str | None, port: int | None, workers: int | None) -> None:
+    """Serve; makes the first Generation where there is none."""
+    settings = told_settings(host=host, port=port, workers=workers)
+    first_generation(settings)
+    run_server(settings)
 
 
 def first_generation(settings: Settings) -> None:
@@ -58,9 +65,8 @@ def first_generation(settings: Settings) -> None:
 
 def run_server(settings: Settings) -> None:
     """Serve with worker processes until a signal; accepted requests are finished first."""
-    _check_port(settings)
+    check_port(settings)
     _check_keys(settings)
-    _check_extras(settings)
     # The server has a word or two to say before its workers do.
     configure_logs(settings.log_level)
     os.environ.update(settings.environment())
@@ -84,47 +90,7 @@ def run_server(settings: Settings) -> None:
     ).serve()
 
 
-def prepare_demo(settings: Settings) -> None:
-    """Write demo data where there is none, refresh, make a key, and say what to open."""
-    _check_port(settings)
-    folder = settings.registry.parent / "data" / "gold"
-    if not (folder / "fact_inventory.parquet").exists():
-        click.echo("==> writing demo data")
-        write_demo_data(folder, progress=lambda name, rows: click.echo(f"{name}: {rows:,} rows"))
-    click.echo("==> making the first Generation, if there is none")
-    first_generation(settings)
-    _tell_demo(settings, _demo_key(settings.keys_file))
-
-
-def _demo_key(path: Path) -> str:
-    """Make the demo's key anew: its text was shown once and is kept nowhere."""
-    for record in read_keys(path) if path.exists() else ():
-        if record.name == _DEMO:
-            drop_key(path, record.id)
-    key, record = new_key(_DEMO, "admin")
-    keep_key(path, record)
-    return key
-
-
-def _tell_demo(settings: Settings, key: str) -> None:
-    base = f"http://127.0.0.1:{settings.port}"
-    api = f"{base}/api/v1"
-    period = "start=2025-11-01&end=2025-11-30"
-    click.echo(f"""
-Open  {base}/docs
-
-curl '{api}/items?limit=3'
-curl '{api}/items/I-0001/timeseries?{period}'
-curl '{api}/forecasts/summary?{period}&window=week'
-curl '{api}/inventory/I-0001'
-curl -X POST -H 'X-API-Key: {key}' -H 'Prefer: wait=30' '{api}/data/refresh'
-curl '{base}/health'
-
-Stop with Ctrl-C.
-""")
-
-
-def _check_port(settings: Settings) -> None:
+def check_port(settings: Settings) -> None:
     """Say clearly that a port is taken, before the server says it its own way."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -147,14 +113,6 @@ def _check_keys(settings: Settings) -> None:
         raise click.ClickException(str(error)) from error
     if problem:
         _tell([f"the keys file is broken, nobody has one of its keys: {problem}"])
-
-
-def _check_extras(settings: Settings) -> None:
-    """Say which extra is missing here, for the same reason."""
-    try:
-        tracing_of(settings)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _tell(lines: list[str]) -> None:

@@ -1,5 +1,6 @@
 """What OpenAPI says of answers: schemas of members, of metadata, of problems, and of operations."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -67,6 +68,13 @@ def answer_schema(endpoint: Endpoint, dataset: Dataset) -> dict[str, Any]:
     schema["properties"]["metadata"] = {"$ref": "#/components/schemas/Metadata"}
     schema["required"].append("metadata")
     return schema
+
+
+def tells_of(schema: Mapping[str, Any], dataset: Dataset) -> bool:
+    """Say whether a schema tells of a dataset's rows or columns; else others have it alike."""
+    text = json.dumps(schema)
+    named = (f"{json.dumps(column.name)}: " for column in dataset.columns)
+    return row_name(dataset) in text or any(name in text for name in named)
 
 
 def json_content(schema: Mapping[str, Any], media_type: str = "application/json") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from app.discovery import Offer, Plugins
 from app.errors import EndpointError, ServiceError
 from app.generation import Generation, KeptGenerations
 from app.http.answering import Answering, Body, Question
-from app.http.documents import SECURITY, answer_schema, data_responses
+from app.http.documents import SECURITY, answer_schema, data_responses, tells_of
 from app.http.exporting import Exported
 from app.http.paging import Paging
 from app.http.parameter_documents import documented_path, documented_query
@@ -98,7 +98,8 @@ def _document(offer: Offer, table: ParameterTable, shared: SharedSchemas) -> dic
     schema = answer_schema(endpoint, dataset)
     of = (dataset.name, endpoint.name)
     asked = documented_query(table, dataset, generic=endpoint.generic)
-    answer = shared.reference(*of, schema)
+    owner = dataset.name if tells_of(schema, dataset) else ""
+    answer = shared.reference(owner, endpoint.name, schema)
     document = {
         "operationId": f"{endpoint.name}_{dataset.name}",
         "summary": endpoint.summary,

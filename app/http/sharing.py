@@ -23,10 +23,13 @@ class SharedSchemas:
         self._alike: dict[str, Schema] = {}
 
     def reference(self, owner: str, name: str, schema: Schema) -> Schema:
-        """Give a reference to a schema of a dataset; the same one twice keeps its first name."""
+        """Give a reference to a schema; the same one twice keeps its first name.
+
+        ``owner`` is its dataset, or nothing if it has nothing of one.
+        """
         content = (owner, repr(schema))
         if content not in self._known:
-            self._known[content] = self._free(f"{owner}.{name}")
+            self._known[content] = self._free(f"{owner}.{name}" if owner else name)
             self._components.schema(self._known[content], schema)
         return {"$ref": f"#/components/schemas/{self._known[content]}"}
 

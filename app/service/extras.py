@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from app.settings import Settings, SettingsError
+from app.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -13,16 +13,8 @@ Wrap = Callable[["WSGIApplication"], "WSGIApplication"]
 
 
 def tracing_of(settings: Settings) -> Wrap | None:
-    """Give what puts a span around each request; None where nobody asks for one.
-
-    Raises:
-        SettingsError: the extra that it needs is not installed.
-    """
+    """Give what puts a span around each request; None where nobody asks for one."""
     if settings.tracing == "off":
         return None
-    try:
-        wrap: Wrap = import_module("app.service.tracing").Traced
-    except ImportError as error:
-        told = "ASSAY_TRACING: otlp needs the extra otel: pip install 'assay-registry[otel]'"
-        raise SettingsError(told) from error
+    wrap: Wrap = import_module("app.service.tracing").Traced
     return wrap

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -128,6 +129,19 @@ def word(default: str, *words: str) -> Rule:
     return Rule(default, f"one of {', '.join(words)}", parse)
 
 
+def tracing() -> Rule:
+    """Read who is sent spans; what sends them is an extra, and has to be there."""
+    one = word("off", "off", "otlp")
+
+    def parse(text: str) -> object:
+        chosen = one.parse(text)
+        if chosen != "off" and not _installed("opentelemetry.sdk"):
+            raise ValidationError(f"{text} needs an extra: pip install 'assay-registry[otel]'")
+        return chosen
+
+    return Rule(one.default, one.allowed, parse)
+
+
 def redis() -> Rule:
     """Read the address of a Redis."""
 
@@ -152,3 +166,10 @@ def _within(value: int, least: int, most: int) -> int:
     if not least <= value <= most:
         raise ValueError(value)
     return value
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False

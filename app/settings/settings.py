@@ -19,6 +19,7 @@ from app.settings.rules import (
     redis,
     size,
     text,
+    tracing,
     word,
 )
 
@@ -58,7 +59,7 @@ class Settings:
     port: Annotated[int, number("8000", 0, 65535)]
     workers: Annotated[int, number("2", 1, 64)]
     log_level: Annotated[str, word("info", "debug", "info", "warning", "error")]
-    tracing: Annotated[str, word("off", "off", "otlp")]
+    tracing: Annotated[str, tracing()]
     cache: Annotated[str, redis()]
     cache_bytes: Annotated[int, size("64MiB", "0")]
     engine_threads: Annotated[int, number("2", 1, 64)]

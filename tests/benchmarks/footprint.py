@@ -47,8 +47,12 @@ def _weigh(target: Target, name: str, place: Place, figures: Figures) -> None:
 
 def _use(service: Service, items: int) -> None:
     """Put every workload once by each of some clients."""
+    # Other questions for each number of workers: exports that were made before are only read.
+    first = _CONNECTIONS * int(service.target.values.get("workers", 0))
     for workload in ALL:
         ask = service.target.asks.get(workload.name)
-        for values in islice(draws(workload, items), 0 if ask is None else _CONNECTIONS):
+        if ask is None:
+            continue
+        for values in islice(draws(workload, items), first, first + _CONNECTIONS):
             with Connection(service.port) as connection:
                 connection.ask(ask.request(values))

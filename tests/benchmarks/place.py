@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.benchmarks.target import Target
 
 ROOT = Path(__file__).parents[2]
+# Where `make bench` puts what is deployed and nothing else.
+_DEPLOYED = ROOT / ".venv" / "deployed" / "bin" / "python"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Place:
             "scratch": (self.scratch / target.name).absolute(),
             "peers": self.peers.absolute(),
             "python": sys.executable,
+            "service": _DEPLOYED if _DEPLOYED.exists() else sys.executable,
             "flapi": os.environ.get("FLAPI", self.peers.absolute() / "flapi"),
         }
         return {name: str(value) for name, value in {**own, **dict(ports), **target.values}.items()}

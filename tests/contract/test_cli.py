@@ -255,3 +255,11 @@ def test_every_command_explains_itself(run):
         assert f"  {command} " in told
     assert ended(run("serve", "-h"), 0).stdout.startswith("Usage: ")
     assert ended(run("--version"), 0).stdout.strip().endswith(__version__)
+
+
+def test_a_command_is_loaded_when_it_is_asked_for():
+    code = "import sys, app.__main__; print({'duckdb', 'flask', 'app.service'} & set(sys.modules))"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "set()\n"

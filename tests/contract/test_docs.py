@@ -106,7 +106,9 @@ def test_the_version_of_the_contract_is_told():
 
 
 def commands(group=main, above=""):
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from commands(command, f"{name} ")
         else:

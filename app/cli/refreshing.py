@@ -1,0 +1,73 @@
+"""The commands that make Generations, or say what one would be."""
+
+import json
+
+import click
+
+from app.cli.progress import follow, lines_of, lines_of_plan, refused, told_settings
+from app.discovery import Plugins
+from app.errors import ServiceError
+from app.generation import Store
+from app.refresh import Refresher, Request, Tools, check_names, dry_run
+from app.registry import read_registry
+from app.settings import Settings
+
+
+@click.command()
+@click.option("--source", help="Look at this source's data only.")
+@click.option("--dataset", "datasets", multiple=True, help="Look at this dataset only; repeatable.")
+@click.option("--force", is_flag=True, help="Read files again that look unchanged.")
+def refresh(source: str | None, datasets: tuple[str, ...], force: bool) -> None:  # noqa: FBT001 - as above
+    """Make the next Generation, with or without a server on the same state directory."""
+    settings = told_settings()
+    refresher = _refresher(settings)
+    try:
+        job = refresher.trigger(Request(source, datasets, force, by="command line"))
+    except ServiceError as error:
+        refused(error)
+    job = follow(refresher, job)
+    if job.problem is not None:
+        for line in lines_of(job.problem):
+            click.echo(line, err=True)
+        raise SystemExit(1)
+    for each in job.datasets:
+        click.echo(f"{each['name']}: {each['outcome']}")
+    click.echo(f"{job.status}: generation {job.generation['to']}")
+
+
+@click.command()
+@click.option("--source", help="Look at this source's data only.")
+@click.option("--dataset", "datasets", multiple=True, help="Look at this dataset only; repeatable.")
+@click.option("--force", is_flag=True, help="Read files again that look unchanged.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(source: str | None, datasets: tuple[str, ...], force: bool, as_json: bool) -> None:  # noqa: FBT001 - as above
+    """Say what a refresh would change: exit 0 nothing breaking, 3 breaking, 1 refused."""
+    settings = told_settings()
+    try:
+        request = Request(source, datasets, force)
+        check_names(read_registry(settings.registry), request)
+        report = dry_run(Store.at(settings.state), Tools.of(settings), request)
+    except ServiceError as error:
+        refused(error)
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        for line in lines_of_plan(report):
+            click.echo(line)
+    raise SystemExit(3 if report["breaking"] else 0)
+
+
+@click.command()
+@click.argument("generation", type=click.IntRange(1))
+def rollback(generation: int) -> None:
+    """Bring the kept GENERATION back under a new number."""
+    try:
+        asked = Request(by="command line", generation=generation)
+        job = _refresher(told_settings()).roll_back(asked)
+    except ServiceError as error:
+        refused(error)
+    click.echo(f"{job.status}: generation {job.generation['to']}")
+
+
+def _refresher(settings: Settings) -> Refresher:
+    return Refresher(settings, Store.at(settings.state), Plugins(settings.plugins))
