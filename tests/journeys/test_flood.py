@@ -112,7 +112,7 @@ def read_round(at, numbers):
 @pytest.mark.usefixtures("registry_file")
 def test_reading_leaves_nothing_behind_in_a_worker(server, admin, write_table, refresh, soak):
     assert refresh().status == "succeeded"
-    rounds, each = (24, 200) if soak else (15, 20)
+    rounds, each = (24, 100) if soak else (15, 20)
     limits = {"cache_bytes": MEGABYTE, "spool_bytes": 16 * MEGABYTE, "guesses_per_minute": 0}
     running = server(workers=1, **limits)
     at, (worker,) = urlsplit(running.url).netloc, workers(running)
