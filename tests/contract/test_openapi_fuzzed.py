@@ -10,7 +10,9 @@ import pytest
 from tests.conftest import key_headers
 from tests.journeys.test_access import closed
 
-LEAST_CASES, LEAST_SOAKED = 2_000, 10_000
+# Of each caller: they are four in the long form.
+LEAST_CASES, LEAST_SOAKED = 2_000, 5_000
+ALWAYS = {"", "admin"}
 # An address that is too long is refused before anybody looks at what is wrong with it.
 CONFIG = """\
 [checks]
@@ -35,6 +37,8 @@ checks.ignored_auth.enabled = false
 def test_thousands_of_questions_get_documented_answers(
     server, registry_file, settings, soak, tmp_path, scope
 ):
+    if not soak and scope not in ALWAYS:
+        pytest.skip("with --soak")
     registry_file.write_text(closed(registry_file.read_text()))
     keys = key_headers(settings, scope) if scope else {}
     (tmp_path / "schemathesis.toml").write_text(CONFIG + (WITH_KEY if scope else ""))
@@ -43,17 +47,15 @@ def test_thousands_of_questions_get_documented_answers(
         "run",
         f"{server(workers=1, guesses_per_minute=0).url}/openapi.json",
         "--phases=examples,coverage,fuzzing,stateful",
-        f"--max-examples={200 if soak else 5}",
+        f"--max-examples={100 if soak else 5}",
         *(f"--header={name}:{key}" for name, key in keys.items()),
     ]
     done = subprocess.run(
         command, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=3600
     )
-    told = re.search(r"(\d+) generated, (\d+) passed(?:, (\d+) skipped)?", done.stdout)
+    told = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
     failures = done.stdout.partition("= FAILURES =")[2].partition("= WARNINGS =")[0]
     assert done.returncode == 0, failures[:6000] or done.stdout[-6000:]
     assert told is not None, done.stdout[-2000:]
     sys.stdout.write(f"\nwith scope {scope!r}: {told[0]}\n")
-    made, passed, skipped = (int(each or 0) for each in told.groups())
-    assert made == passed >= (LEAST_SOAKED if soak else LEAST_CASES)
-    assert skipped < made / 100
+    assert int(told[1]) == int(told[2]) >= (LEAST_SOAKED if soak else LEAST_CASES)
