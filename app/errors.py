@@ -126,6 +126,12 @@ class GenerationGoneError(ServiceError):
     slug, title, status = "generation-gone", "Generation not kept", 410
 
 
+class BodyTooSlowError(ServiceError):
+    """The body takes longer to come than the service waits for one."""
+
+    slug, title, status = "body-too-slow", "Body too slow", 408
+
+
 class LengthRequiredError(ServiceError):
     """A body came without a ``Content-Length``."""
 

@@ -6,7 +6,7 @@ from app.engine.index import Index, open_index
 from app.engine.load import load_table
 from app.engine.loading import Loading, table_hash
 from app.engine.preparing import index_suffix
-from app.engine.queue import Queue, Turns
+from app.engine.queue import Queue, Turns, Work
 from app.engine.stream import in_time
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Loading",
     "Queue",
     "Turns",
+    "Work",
     "compare_engines",
     "compare_tables",
     "in_time",

@@ -1,12 +1,13 @@
 """Puts two Table files against each other, in an instance that holds nothing else."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from app.engine.duck import DuckEngine, EngineLimits
-from app.engine.queue import Queue
+from app.engine.queue import Queue, Work
 from app.query import SIDES, Compared, Comparison, compare
 
 
@@ -19,7 +20,9 @@ class RowChanges:
     changed: int
 
 
-def compare_engines(comparison: Comparison, engines: tuple[DuckEngine, DuckEngine]) -> Compared:
+def compare_engines(
+    comparison: Comparison, engines: tuple[DuckEngine, DuckEngine], work: Work | None = None
+) -> Compared:
     """Run a Comparison whose ``a`` is asked of the first engine and ``b`` of the second.
 
     Raises:
@@ -28,7 +31,10 @@ def compare_engines(comparison: Comparison, engines: tuple[DuckEngine, DuckEngin
     """
     name, one = comparison.b.dataset.name, engines[1]
     a, b = (engine.tables[name] for engine in engines)
-    return _compared(comparison, (a, b), one.limits, one.queue)
+    work = work or Work()
+    with work.counted():
+        engine = _engine((a, b), one.limits, one.queue)
+    return compare(comparison, partial(engine.run, work=work))
 
 
 def compare_tables(
@@ -39,15 +45,12 @@ def compare_tables(
     It only informs: where the engine cannot, for lack of room or memory, it gives None.
     """
     try:
-        found = _compared(comparison, files, limits, Queue(running=1, waiting=0))
+        found = compare(comparison, _engine(files, limits, Queue(running=1, waiting=0)).run)
     except duckdb.Error:
         return None
     return RowChanges(found.only_b, found.only_a, found.different)
 
 
-def _compared(
-    comparison: Comparison, files: tuple[Path, Path], limits: EngineLimits, queue: Queue
-) -> Compared:
+def _engine(files: tuple[Path, Path], limits: EngineLimits, queue: Queue) -> DuckEngine:
     # What a Generation has open is shut: nothing can be attached to it.
-    engine = DuckEngine(dict(zip(SIDES, files, strict=True)), limits, queue)
-    return compare(comparison, engine.run)
+    return DuckEngine(dict(zip(SIDES, files, strict=True)), limits, queue)

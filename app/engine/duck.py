@@ -2,17 +2,18 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from app.engine.cells import column_reader, read_cells
-from app.engine.queue import Queue
+from app.engine.queue import Queue, Work
 from app.engine.sql import quoted_name, quoted_text
-from app.engine.stream import refusals, stream
+from app.engine.stream import limited, refusals, stream
 from app.errors import AnswerTooLargeError
 from app.formats import Batches
 from app.query import NO_STAMP, Rows, Stamp, Statement, catalog_of
@@ -29,6 +30,9 @@ _SHUT = (
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
+
+# Interrupts by the function that it is given, in its block.
+_Limit = Callable[[Callable[[], object]], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +92,12 @@ class DuckEngine:
         except duckdb.Error:
             return False
 
-    def run(self, statement: Statement, queue: Queue | None = None) -> Rows:
+    def run(
+        self, statement: Statement, work: Work | None = None, queue: Queue | None = None
+    ) -> Rows:
         """Run a Statement when its turn comes, in a queue of its own or in that of all others.
+
+        ``work`` is what was done before for the same question.
 
         Raises:
             AnswerTooLargeError: the rows are more than an answer should hold.
@@ -99,13 +107,21 @@ class DuckEngine:
             NoRoomError: there is not enough memory, nor room to spill to.
         """
         queue = queue or self.queue
+        with queue.turn():
+            return self._rows(statement, partial(queue.limit, work or Work()))
+
+    def summary(self, statement: Statement, seconds: float) -> Stamp:
+        """Give the lineage of an export's rows, within so many seconds; it takes no turn.
+
+        Raises:
+            ExportTooSlowError: it takes longer.
+            NoRoomError: there is not enough memory, nor room to spill to.
+        """
+        return self._rows(statement, partial(limited, (self.queue.watchdog, seconds))).stamp
+
+    def _rows(self, statement: Statement, limit: _Limit) -> Rows:
         # A DuckDB connection serves one thread at a time; a cursor is its own connection.
-        with (
-            queue.turn(),
-            self._connection.cursor() as cursor,
-            queue.limit(cursor.interrupt),
-            refusals(),
-        ):
+        with self._connection.cursor() as cursor, limit(cursor.interrupt), refusals():
             cursor.execute(statement.sql, statement.values)
             kinds = [each[1] for each in cursor.description]
             cells = _fetched(cursor, len(kinds))

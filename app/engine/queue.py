@@ -5,11 +5,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
+from time import monotonic
 
 from app.engine.watch import Watchdog
 from app.errors import BusyError, QuestionTooSlowError
 
 _LONGEST_WAIT_SECONDS = 10.0
+
+
+class Work:
+    """What the engine has done so far for one request, in seconds; waiting for a turn is none.
+
+    Used by one thread at a time.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count the time of a block as work."""
+        started = monotonic()
+        try:
+            yield
+        finally:
+            self.seconds += monotonic() - started
 
 
 class Queue:
@@ -39,14 +59,15 @@ class Queue:
         return not self._free and len(self._line) >= self._waiting
 
     @contextmanager
-    def limit(self, interrupt: Callable[[], object]) -> Iterator[None]:
-        """Have a question interrupted, in its block, when it takes longer than one may.
+    def limit(self, work: Work, interrupt: Callable[[], object]) -> Iterator[None]:
+        """Have a question interrupted, in its block, when its work takes longer than it may.
 
         Raises:
             QuestionTooSlowError: it was.
         """
         told = f"It takes more than {self._seconds:g} seconds; ask for less, or for an export."
-        with self.watchdog.limit(self._seconds, interrupt, QuestionTooSlowError(told)):
+        left = self._seconds - work.seconds
+        with work.counted(), self.watchdog.limit(left, interrupt, QuestionTooSlowError(told)):
             yield
 
     @contextmanager

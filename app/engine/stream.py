@@ -45,7 +45,7 @@ def stream(
         FigureOutOfRangeError: no number can hold a figure.
         NoRoomError: there is not enough memory, nor room to spill to.
     """
-    with _limited(limit, cursor.interrupt) as late, refusals():
+    with limited(limit, cursor.interrupt) as late, refusals():
         result = _asked(cursor, statement)
         kinds = [each[1] for each in result.description]
         reader = result.to_arrow_reader(BATCH_ROWS)
@@ -60,12 +60,17 @@ def in_time(batches: Batches, limit: tuple[Watchdog, float]) -> Iterator[Batches
     Raises:
         ExportTooSlowError: the block takes longer.
     """
-    with _limited(limit, _nothing) as late:
+    with limited(limit, _nothing) as late:
         yield Batches(batches.schema, _until(batches.batches, late))
 
 
 @contextmanager
-def _limited(limit: tuple[Watchdog, float], interrupt: Callable[[], object]) -> Iterator[Event]:
+def limited(limit: tuple[Watchdog, float], interrupt: Callable[[], object]) -> Iterator[Event]:
+    """Have an export interrupted, in the block, when it takes more than so many seconds.
+
+    Raises:
+        ExportTooSlowError: it was.
+    """
     watchdog, seconds = limit
     refusal = ExportTooSlowError(f"It takes more than {seconds:g} seconds.")
     with watchdog.limit(seconds, interrupt, refusal) as late:

@@ -65,7 +65,7 @@ class Generation:
             statement = compile_query(query)
         timing.read(statement.table)
         with timing.of("engine"):
-            return self.engine.run(statement, self._queue(query))
+            return self.engine.run(statement, timing.work, self._queue(query))
 
     def _stretch(self, query: Query, timing: Timing) -> Rows | None:
         """Read rows that stand together in one of the orders."""
@@ -97,7 +97,7 @@ class Generation:
         timing = timing or Timing()
         timing.read(summary.table)
         with timing.of("engine"):
-            return self.engine.run(summary, self._queue(query)).stamp
+            return self.engine.run(summary, timing.work, self._queue(query)).stamp
 
     def _queue(self, query: Query) -> Queue:
         """Give the queue for a question: who asks for rows of one key is not kept waiting long."""
@@ -126,7 +126,7 @@ class Generation:
                 with in_time(found[0], (self.engine.queue.watchdog, seconds)) as batches:
                     yield batches, found[1]
                 return
-            stamp = self.engine.run(compile_summary(query)).stamp
+            stamp = self.engine.summary(compile_summary(query), seconds)
             with self.engine.stream(compile_export(query), seconds) as batches:
                 yield batches, stamp
 

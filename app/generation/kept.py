@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 
 from app.engine import Queue, compare_engines
@@ -11,6 +11,7 @@ from app.errors import GenerationGoneError
 from app.generation.generation import Generation
 from app.generation.manifest import Manifest, manifest_name
 from app.generation.store import Store
+from app.generation.timing import Timing
 from app.query import Compared, Comparison, compare
 from app.table import Fact
 
@@ -61,7 +62,7 @@ class KeptGenerations:
                 del self._opened[number]
                 self._opening.pop(number, None)
 
-    def compare(self, asked: Generation, comparison: Comparison) -> Compared:
+    def compare(self, asked: Generation, comparison: Comparison, timing: Timing) -> Compared:
         """Run a Comparison that is asked of a Generation; its other side may be of a kept one.
 
         Raises:
@@ -69,11 +70,12 @@ class KeptGenerations:
             BusyError: too many questions are being worked on.
         """
         if comparison.generation is None:
-            return compare(comparison, asked.engine.run)
+            return compare(comparison, partial(asked.engine.run, work=timing.work))
         other = self.open(comparison.generation)
         with self._comparing.turn():
             try:
-                return compare_engines(comparison, (other.engine, asked.engine))
+                engines = (other.engine, asked.engine)
+                return compare_engines(comparison, engines, timing.work)
             except FileNotFoundError as error:
                 raise _gone(other.number, self._store.numbers()) from error
 

@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
+from app.engine import Work
+
 
 class Timing:
-    """What one answer has cost so far; used by one thread at a time."""
+    """What one answer has cost so far, the engine's work too; used by one thread at a time."""
 
     def __init__(self) -> None:
+        self.work = Work()
         self._seconds: dict[str, float] = {}
         self._read: dict[str, None] = {}
 

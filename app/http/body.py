@@ -1,12 +1,14 @@
 """A body as JSON: refused by its length, its media type or its form before it is looked at."""
 
 from threading import BoundedSemaphore
+from time import monotonic
 
 import orjson
 from flask import request
 
 from app.errors import (
     BodyTooLargeError,
+    BodyTooSlowError,
     BusyError,
     InvalidBodyError,
     MalformedJsonError,
@@ -16,9 +18,10 @@ from app.errors import (
 from app.formats import JSON
 
 _LARGEST_BODY = 64 * 1024
-# A body may never come, and no server interrupts who waits for one.
+# Of a body that stops coming nothing more is heard, and no server interrupts who waits for it.
 _MOST_AT_ONCE = 8
 _LONGEST_WAIT_SECONDS = 0.2
+_LONGEST_READ_SECONDS = 5.0
 
 
 def turns() -> BoundedSemaphore:
@@ -37,6 +40,7 @@ def json_object(turns: BoundedSemaphore) -> dict[str, object]:
         MalformedRequestError: it was cut on its way.
         MalformedJsonError: it is not JSON.
         InvalidBodyError: it is JSON, but no object.
+        BodyTooSlowError: it comes bit by bit, for longer than we wait for one.
         BusyError: too many bodies are on their way.
     """
     length = request.content_length or 0
@@ -60,10 +64,22 @@ def _content(length: int, turns: BoundedSemaphore) -> bytes:
     if not turns.acquire(timeout=_LONGEST_WAIT_SECONDS):
         raise BusyError("Too many bodies are on their way; try again in a moment.")
     try:
-        content = request.get_data(cache=False)
+        content = _read(length)
     finally:
         turns.release()
     if len(content) != length:
         # A body that was cut on its way reads as a shorter one, without any error.
         raise MalformedRequestError("The body is shorter than its Content-Length.")
     return content
+
+
+def _read(length: int) -> bytes:
+    """Read what has come, byte by byte: to ask for more is to wait until all of that is there."""
+    stream, content = request.environ["wsgi.input"], bytearray()
+    until = monotonic() + _LONGEST_READ_SECONDS
+    while len(content) < length and (piece := stream.read(1)):
+        content += piece
+        if monotonic() > until:
+            told = f"The body was not there after {_LONGEST_READ_SECONDS:g} seconds."
+            raise BodyTooSlowError(told, allowed=_LONGEST_READ_SECONDS)
+    return bytes(content)

@@ -145,7 +145,7 @@ def _call(read: Reading, asked: Asked, kept: KeptGenerations, timing: Timing) ->
         table=generation.tables[name],
         history=lambda: kept.history(name, generation.number),
         kept=lambda number: dataset_in(kept.open(number), name),
-        comparer=lambda comparison: kept.compare(generation, comparison),
+        comparer=lambda comparison: kept.compare(generation, comparison, timing),
         stamper=partial(generation.stamp, timing=timing),
     )
 

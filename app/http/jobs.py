@@ -69,7 +69,7 @@ TRIGGER: Mapping[str, Any] = {
     "responses": {
         "200": {"description": "The job, done; or of a dry run the plan.", **json_content(_DONE)},
         "202": {"description": "The job is on its way.", **json_content(_ACCEPTED)},
-        **refusals(400, 401, 403, 405, 409, 410, 413, 415, 422, *EVERYWHERE, 503, 507),
+        **refusals(400, 401, 403, 405, 408, 409, 410, 413, 415, 422, *EVERYWHERE, 503, 507),
     },
 }
 

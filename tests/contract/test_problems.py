@@ -34,6 +34,7 @@ CATALOGUE = {
     "refresh-running": 409,
     "generation-gone": 410,
     "headers-too-large": 431,
+    "body-too-slow": 408,
     "length-required": 411,
     "malformed-json": 400,
     "malformed-request": 400,

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
+from select import select
 from urllib.parse import quote
 
 import pytest
@@ -122,6 +123,37 @@ def test_slow_clients_keep_nobody_waiting(server, long_table, admin, soak):
     assert set(honest.statuses) == set(health.statuses) == {200}
     assert percentile(honest.took, 0.99) <= 1
     assert percentile(health.took, 0.99) <= (0.05 if soak else 1)
+
+
+def trickled(port, headers, pause):
+    """Send a body byte by byte; give the answer's status and how long it took to come."""
+    sent, started = b'{"dry_run": true, "source": "gold"}', time.monotonic()
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as link:
+        told = {**headers, "Content-Type": "application/json", "Content-Length": str(len(sent))}
+        link.putrequest("POST", "/api/v1/data/refresh")
+        for each in told.items():
+            link.putheader(*each)
+        link.endheaders()
+        for byte in sent:
+            link.send(bytes([byte]))
+            # Who is answered before the end is not listened to any longer.
+            if select([link.sock], [], [], pause)[0]:
+                break
+        status = link.getresponse().status
+        return status, time.monotonic() - started
+
+
+@pytest.mark.usefixtures("registry_file")
+def test_a_body_that_trickles_is_waited_for_no_longer_than_it_may(server, admin):
+    port = port_of(server(workers=1))
+    with ThreadPoolExecutor(10) as threads:
+        # More than there are turns: the next ones have theirs when these are over.
+        slow = [threads.submit(trickled, port, admin, 0.4) for _ in range(8)]
+        time.sleep(0.5)
+        assert trickled(port, admin, 0)[0] == 503
+        assert {each.result()[0] for each in slow} == {408}
+    assert trickled(port, admin, 0.02)[0] == 200
+    assert trickled(port, admin, 0)[0] == 200
 
 
 LONG = quote("I-0000" * 300)

@@ -1,5 +1,7 @@
 """What is known of addresses: found while nothing changed, bounded, the hot ones stay."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from time import time
 
 import pyarrow as pa
@@ -44,6 +46,16 @@ def test_an_address_that_is_learned_again_counts_once():
     addresses.learn("a", known(2))
     assert addresses.bytes == once
     assert addresses.find("a").generation == 2
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_many_threads_encode_at_once(encoding):
+    bodies = [os.urandom(4_000).hex().encode() + bytes(50_000) for _ in range(64)]
+    codec = pa.Codec({"br": "brotli"}.get(encoding, encoding))
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda body: encoded(Answer(body, {}), encoding), bodies * 4))
+    for body, answer in zip(bodies * 4, made, strict=True):
+        assert codec.decompress(answer.body, len(body), asbytes=True) == body
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

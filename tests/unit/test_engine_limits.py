@@ -2,11 +2,12 @@
 
 import threading
 import time
+from collections import deque
 
 import pyarrow as pa
 import pytest
 
-from app.engine import Queue
+from app.engine import Queue, Work
 from app.engine.watch import Watchdog
 from app.errors import AnswerTooLargeError, QuestionTooSlowError
 from app.query import Measure, Query, compile_query
@@ -25,6 +26,18 @@ def test_a_question_that_takes_too_long_is_refused_and_the_next_one_answered(ben
         engine.run(slow)
     assert time.monotonic() - started < 5
     assert engine.run(compile_query(Query(dataset, ("k",), limit=1))).cells == [(0,)]
+
+
+def test_what_is_asked_for_one_answer_has_one_limit_together(bench):
+    numbers = pa.array([float(n * 7919 % 1_000_003) for n in range(200_000)])
+    dataset, _ = loaded = bench.load({"k": range(200_000), "x": numbers})
+    engine, work = bench.engine(loaded, queue=Queue(2, 2, seconds=1)), Work()
+    asked = compile_query(Query(dataset, group_by=("k",), measures=(SLOW,), limit=5))
+    answers = (engine.run(asked, work) for _ in range(1000))
+    with pytest.raises(QuestionTooSlowError):
+        deque(answers, maxlen=0)
+    assert 1 <= work.seconds < 5
+    assert len(engine.run(asked)) == 5
 
 
 def test_an_answer_of_too_many_bytes_is_refused(bench):
