@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from app.dataset import Column
 from app.query.cells import counted
-from app.query.parts import PARTS, Expression, call, ratio, share, where_nonzero
+from app.query.parts import PARTS, Expression, call, ratio, share
 from app.query.query import Measure
 
 _ENDS = ("min", "max")
@@ -57,7 +57,7 @@ def finished(
 
 
 def _mape(forecast: Expression, actual: Expression) -> Expression:
-    return where_nonzero(call("avg", share(forecast, actual)), actual)
+    return call("avg", share(forecast, actual))
 
 
 def _wape(forecast: Expression, actual: Expression) -> Expression:

@@ -28,30 +28,19 @@ def nonzero(number: Expression) -> Expression:
 
 
 def share(forecast: Expression, actual: Expression) -> Expression:
-    """Give how far a forecast was off, in per cent of the actual."""
+    """Give how far a forecast was off, in per cent of the actual; null where that is nought."""
     error = exp.Abs(this=_minus(forecast, actual))
-    return times_100(exp.Div(this=error, expression=exp.Abs(this=actual.copy())))
-
-
-def where_nonzero(aggregate: Expression, column: Expression) -> Expression:
-    """Give a figure of the rows in which a column is not nought."""
-    return _where(aggregate, exp.NEQ(this=column.copy(), expression=exp.Literal.number(0)))
-
-
-def _of_known(aggregate: Expression, forecast: Expression, actual: Expression) -> Expression:
-    return _where(aggregate, exp.and_(_known(forecast), _known(actual)))
+    return times_100(exp.Div(this=error, expression=nonzero(exp.Abs(this=actual.copy()))))
 
 
 def _minus(left: Expression, right: Expression) -> Expression:
     return exp.Sub(this=left.copy(), expression=right.copy())
 
 
-def _where(aggregate: Expression, condition: Expression) -> Expression:
-    return exp.Filter(this=aggregate, expression=exp.Where(this=condition))
-
-
-def _known(column: Expression) -> Expression:
-    return exp.Not(this=exp.Is(this=column.copy(), expression=exp.Null()))
+def _beside(other: Expression, column: Expression) -> Expression:
+    """Give a cell where the other one is known, and null where it is not."""
+    known = exp.Not(this=exp.Is(this=other.copy(), expression=exp.Null()))
+    return exp.Case(ifs=[exp.If(this=known, true=column.copy())])
 
 
 # What is worked out of the cells of one or two columns; two are a forecast and its actual.
@@ -61,10 +50,11 @@ PARTS: Mapping[str, Callable[..., Expression]] = {
     "sum": lambda x: call("sum", x),
     "min": lambda x: call("min", x),
     "max": lambda x: call("max", x),
-    "shares": lambda f, a: where_nonzero(call("sum", share(f, a)), a),
-    "shared": lambda f, a: where_nonzero(call("count", share(f, a)), a),
-    "errors": lambda f, a: _of_known(call("sum", exp.Abs(this=_minus(f, a))), f, a),
-    "sizes": lambda f, a: _of_known(call("sum", exp.Abs(this=a.copy())), f, a),
-    "excess": lambda f, a: _of_known(call("sum", _minus(f, a)), f, a),
-    "actuals": lambda f, a: _of_known(call("sum", a.copy()), f, a),
+    "shares": lambda f, a: call("sum", share(f, a)),
+    "shared": lambda f, a: call("count", share(f, a)),
+    # An error is null where a cell is: to leave rows out by FILTER takes DuckDB half as long again.
+    "errors": lambda f, a: call("sum", exp.Abs(this=_minus(f, a))),
+    "sizes": lambda f, a: call("sum", exp.Abs(this=_beside(f, a))),
+    "excess": lambda f, a: call("sum", _minus(f, a)),
+    "actuals": lambda f, a: call("sum", _beside(f, a)),
 }

@@ -90,10 +90,10 @@ class Front:
             headers.append(("X-Generation", str(visit.number)))
         start_response(status, headers)
         self._tell(environ, visit, (status, started))
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return _nothing_of(body)
         if isinstance(body, Pieces):
             return body
-        if environ["REQUEST_METHOD"] == "HEAD":
-            return []
         return [body] if len(body) <= _LONGEST_WHOLE else _pieces(body, visit.current)
 
     def _tell(self, environ: Mapping[str, Any], visit: Visit, ended: tuple[str, float]) -> None:
@@ -226,6 +226,12 @@ def _check_secrets(address: str) -> None:
 def _request_id(environ: Mapping[str, Any]) -> str:
     given = environ.get("HTTP_X_REQUEST_ID", "")
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _nothing_of(body: bytes | Pieces) -> Iterable[bytes]:
+    if isinstance(body, Pieces):
+        body.close()
+    return ()
 
 
 def _pieces(body: bytes, held: Generation | None) -> Iterator[bytes]:  # noqa: ARG001 - held by the frame
