@@ -29,13 +29,11 @@ def demo(port: int | None) -> None:
 @click.option("--seed", type=int, default=7, show_default=True)
 def demo_data(folder: Path, items: int, days: int, seed: int) -> None:
     """Write demo gold tables into FOLDER."""
-    write_demo_data(
-        folder,
-        items=items,
-        days=days,
-        seed=seed,
-        progress=lambda name, rows: click.echo(f"{name}: {rows:,} rows"),
-    )
+    write_demo_data(folder, items=items, days=days, seed=seed, progress=_tell_rows)
+
+
+def _tell_rows(name: str, rows: int) -> None:
+    click.echo(f"{name}: {rows:,} rows")
 
 
 def _prepare(settings: Settings) -> None:
@@ -44,7 +42,7 @@ def _prepare(settings: Settings) -> None:
     folder = settings.registry.parent / "data" / "gold"
     if not (folder / "fact_inventory.parquet").exists():
         click.echo("==> writing demo data")
-        write_demo_data(folder, progress=lambda name, rows: click.echo(f"{name}: {rows:,} rows"))
+        write_demo_data(folder, progress=_tell_rows)
     click.echo("==> making the first Generation, if there is none")
     first_generation(settings)
     _tell_demo(settings, _demo_key(settings.keys_file))

@@ -25,9 +25,9 @@ def told_settings(**options: object) -> Settings:
     return replace(settings, **given)  # type: ignore[arg-type]
 
 
-def tell(error: ServiceError) -> None:
+def tell(problem: Mapping[str, object] | ServiceError) -> None:
     """Say what was refused, where errors are said."""
-    for line in lines_of(error):
+    for line in lines_of(problem):
         click.echo(line, err=True)
 
 

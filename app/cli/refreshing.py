@@ -4,7 +4,7 @@ import json
 
 import click
 
-from app.cli.progress import follow, lines_of, lines_of_plan, refused, told_settings
+from app.cli.progress import follow, lines_of_plan, refused, tell, told_settings
 from app.discovery import Plugins
 from app.errors import ServiceError
 from app.generation import Store
@@ -27,8 +27,7 @@ def refresh(source: str | None, datasets: tuple[str, ...], force: bool) -> None:
         refused(error)
     job = follow(refresher, job)
     if job.problem is not None:
-        for line in lines_of(job.problem):
-            click.echo(line, err=True)
+        tell(job.problem)
         raise SystemExit(1)
     for each in job.datasets:
         click.echo(f"{each['name']}: {each['outcome']}")

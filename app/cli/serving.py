@@ -12,7 +12,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
 from app.access import KeyFileError, open_keyring
-from app.cli.progress import follow, lines_of, told_settings
+from app.cli.progress import follow, tell, told_settings
 from app.discovery import Plugins
 from app.errors import RegistryError
 from app.generation import Store
@@ -50,16 +50,17 @@ def first_generation(settings: Settings) -> None:
             read_registry(settings.registry)
         except RegistryError as error:
             told = "the registry is broken; the last Generation is served, degraded:"
-            _tell([told, *lines_of(error)])
+            click.echo(told, err=True)
+            tell(error)
         return
     refresher = Refresher(settings, store, Plugins(settings.plugins))
     try:
         job = follow(refresher, refresher.trigger(Request(by="serve")))
     except RegistryError as error:
-        _tell(lines_of(error))
+        tell(error)
         _give_up()
     if job.problem is not None:
-        _tell(lines_of(job.problem))
+        tell(job.problem)
         _give_up()
 
 
@@ -118,12 +119,8 @@ def _check_keys(settings: Settings) -> None:
     except KeyFileError as error:
         raise click.ClickException(str(error)) from error
     if problem:
-        _tell([f"the keys file is broken, nobody has one of its keys: {problem}"])
-
-
-def _tell(lines: list[str]) -> None:
-    for line in lines:
-        click.echo(line, err=True)
+        told = f"the keys file is broken, nobody has one of its keys: {problem}"
+        click.echo(told, err=True)
 
 
 def _give_up() -> NoReturn:

@@ -68,13 +68,18 @@ def refreshed(settings: Settings) -> None:
 
 
 @pytest.fixture(scope="module")
-def dashboard_settings(tmp_path_factory) -> Settings:
-    """Settings of a service on the usual tables that no test may change."""
-    folder = tmp_path_factory.mktemp("dashboard")
+def module_settings(tmp_path_factory) -> Settings:
+    """Settings of one service on the usual tables, for all tests of a module."""
+    folder = tmp_path_factory.mktemp("module")
     write_all(folder, {})
-    settings = settings_in(folder)
-    refreshed(settings)
-    return settings
+    return settings_in(folder)
+
+
+@pytest.fixture(scope="module")
+def dashboard_settings(module_settings) -> Settings:
+    """Settings of a service that has a Generation, which no test may change."""
+    refreshed(module_settings)
+    return module_settings
 
 
 @pytest.fixture(scope="module")

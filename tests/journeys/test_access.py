@@ -10,7 +10,7 @@ from werkzeug.test import Client
 from app.access import keep_key, new_key
 from app.service import make_front
 from tests.conftest import REGISTRY, key_headers
-from tests.journeys.conftest import refreshed, settings_in, write_all
+from tests.journeys.conftest import refreshed
 
 HIDDEN = "inventory"
 OTHERS = {"items", "forecasts"}
@@ -34,11 +34,9 @@ def closed(text, scope="stock"):
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
+def settings(module_settings):
     """Settings of one service for all who only read."""
-    folder = tmp_path_factory.mktemp("access")
-    write_all(folder, {})
-    return settings_in(folder)
+    return module_settings
 
 
 @pytest.fixture(scope="module")

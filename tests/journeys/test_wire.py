@@ -8,7 +8,6 @@ import pytest
 from app.generation import Store
 from app.refresh import Jobs
 from tests.conftest import key_headers, servers
-from tests.journeys.conftest import settings_in, write_all
 
 REFRESH = "/api/v1/data/refresh"
 SLOW = 5.0
@@ -49,11 +48,9 @@ def status(said):
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
+def settings(module_settings):
     """Settings of one service for all that is sent here, for none of it changes anything."""
-    folder = tmp_path_factory.mktemp("wire")
-    write_all(folder, {})
-    return settings_in(folder)
+    return module_settings
 
 
 @pytest.fixture(scope="module")
