@@ -316,6 +316,14 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
 
+    def told(self) -> str:
+        """Give its log once no line has come for a while: workers write some together."""
+        before = None
+        while (told := self.log.read_text()) != before:
+            before = told
+            time.sleep(0.2)
+        return told
+
 
 StartServer = Callable[..., Server]
 

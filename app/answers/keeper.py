@@ -1,6 +1,6 @@
 """Keeps Answers, and makes each one once however many ask for it at the same time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,12 +27,19 @@ class _Flight:
 class Keeper:
     """The Answers of a worker, whatever Generation they belong to: their identities tell.
 
-    What is not in its memory may be ``shared`` by another worker.
+    What is not in its memory may be ``shared`` by another worker. ``waits`` is called by who is
+    about to wait for somebody else.
     """
 
-    def __init__(self, cache: MemoryCache, shared: Shared | None = None) -> None:
+    def __init__(
+        self,
+        cache: MemoryCache,
+        shared: Shared | None = None,
+        waits: Callable[[], None] = lambda: None,
+    ) -> None:
         self._cache = cache
         self._shared = shared
+        self._waits = waits
         self._flights: dict[str, _Flight] = {}
         self._lock = Lock()
 
@@ -98,6 +105,8 @@ class Keeper:
             flight = self._flights.setdefault(key, _Flight())
             flight.users += 1
         try:
+            if flight.lock.locked():
+                self._waits()
             with flight.lock:
                 yield flight
         finally:

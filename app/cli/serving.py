@@ -21,8 +21,6 @@ from app.refresh import Refresher, Request
 from app.registry import read_registry
 from app.settings import Settings
 
-# For kept answers, health and refreshes, when all that may run and wait does.
-_FREE_THREADS = 16
 _STOP_SECONDS = 15
 _HEADER_MILLISECONDS = 15_000
 
@@ -80,7 +78,7 @@ def run_server(settings: Settings) -> None:
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
-        blocking_threads=_threads(settings),
+        blocking_threads=settings.threads,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
         websockets=False,
@@ -89,12 +87,6 @@ def run_server(settings: Settings) -> None:
         log_access=False,
         log_dictconfig=server_logging(),
     ).serve()
-
-
-def _threads(settings: Settings) -> int:
-    # Questions of one key have turns of their own: as many, and twice as many may wait.
-    questions = 4 * settings.queries_running + settings.queries_waiting
-    return questions + settings.exports_running + settings.exports_waiting + _FREE_THREADS
 
 
 def check_port(settings: Settings) -> None:

@@ -3,14 +3,15 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from threading import Lock
-from time import monotonic
+from threading import Lock, Semaphore
+from time import monotonic, sleep
 
 from app.engine.watch import Watchdog
 from app.errors import BusyError, QuestionTooSlowError
 
 _LONGEST_WAIT_SECONDS = 10.0
+# As long as a refusal tells to stay away.
+_DOORSTEP_SECONDS = 1.0
 
 
 class Work:
@@ -32,15 +33,40 @@ class Work:
             self.seconds += monotonic() - started
 
 
+class Doorstep:
+    """Where those stand for a moment who are refused: told at once, they would ask again at once.
+
+    Who finds none of the ``places`` free is told at once after all.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._free = Semaphore(places)
+
+    def stand(self) -> None:
+        """Wait a moment; asks nothing of the interpreter."""
+        if self._free.acquire(blocking=False):
+            sleep(_DOORSTEP_SECONDS)
+            self._free.release()
+
+
+_NO_DOORSTEP = Doorstep(0)
+
+
 class Queue:
     """How many questions a worker works on at once, and how long each may take."""
 
-    def __init__(self, running: int, waiting: int, seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        running: int,
+        waiting: int,
+        seconds: float = 60.0,
+        doorstep: Doorstep = _NO_DOORSTEP,
+    ) -> None:
         self._most = self._free = running
         self._waiting = waiting
         self._line: deque[Lock] = deque()
         self._lock = Lock()
-        self._seconds = seconds
+        self._seconds, self._doorstep = seconds, doorstep
         self.watchdog = Watchdog()
 
     @property
@@ -77,22 +103,29 @@ class Queue:
         Raises:
             BusyError: too many wait already, or the turn did not come in time.
         """
-        self._take()
+        self.take()
         try:
             yield
         finally:
-            self._pass_on()
+            self.pass_on()
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Wait for a turn, which whoever has it passes on.
+
+        Raises:
+            BusyError: as ``turn`` does.
+        """
         with self._lock:
             if self._free:
                 self._free -= 1
                 return
-            if self.full:
-                raise BusyError("Too many questions are waiting; try again in a moment.")
-            called = Lock()
-            called.acquire()
-            self._line.append(called)
+            called = None if self.full else Lock()
+            if called is not None:
+                called.acquire()
+                self._line.append(called)
+        if called is None:
+            self._doorstep.stand()
+            raise BusyError("Too many questions are waiting; try again in a moment.")
         if called.acquire(timeout=_LONGEST_WAIT_SECONDS):
             return
         with self._lock:
@@ -100,28 +133,10 @@ class Queue:
                 self._line.remove(called)
                 raise BusyError("The questions before this one take too long; try again.")
 
-    def _pass_on(self) -> None:
+    def pass_on(self) -> None:
         """Give the turn to who has waited longest: nobody who comes later is let in before."""
         with self._lock:
             if self._line:
                 self._line.popleft().release()
             else:
                 self._free += 1
-
-
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """The queues of a worker, and how long an export may take when its turn has come.
-
-    Questions of few rows have ``small``, so that they do not wait for dear ones.
-    """
-
-    questions: Queue
-    small: Queue
-    exports: Queue
-    export_seconds: float
-
-    @property
-    def for_small(self) -> Queue:
-        """Give the queue that a small question waits in: that of all where its own is full."""
-        return self.questions if self.small.full else self.small

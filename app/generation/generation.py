@@ -15,6 +15,7 @@ from app.query import (
     Query,
     Rows,
     Stamp,
+    Statement,
     Stretch,
     Where,
     compile_export,
@@ -63,9 +64,7 @@ class Generation:
             return rows
         with timing.of("plan"):
             statement = compile_query(query)
-        timing.read(statement.table)
-        with timing.of("engine"):
-            return self.engine.run(statement, timing.work, self._queue(query))
+        return self._asked(query, statement, timing)
 
     def _stretch(self, query: Query, timing: Timing) -> Rows | None:
         """Read rows that stand together in one of the orders."""
@@ -94,10 +93,13 @@ class Generation:
         if not query.where:
             return Stamp.of_versions(self.tables[query.dataset.name].versions)
         summary = compile_summary(Query(query.dataset, where=query.where))
-        timing = timing or Timing()
-        timing.read(summary.table)
+        return self._asked(query, summary, timing or Timing()).stamp
+
+    def _asked(self, query: Query, statement: Statement, timing: Timing) -> Rows:
+        timing.read(statement.table)
+        self.turns.desk.leave()
         with timing.of("engine"):
-            return self.engine.run(summary, timing.work, self._queue(query)).stamp
+            return self.engine.run(statement, timing.work, self._queue(query))
 
     def _queue(self, query: Query) -> Queue:
         """Give the queue for a question: who asks for rows of one key is not kept waiting long."""
@@ -120,6 +122,7 @@ class Generation:
             NoRoomError: there is not enough memory, nor room to spill to.
         """
         seconds = self.turns.export_seconds
+        self.turns.desk.leave()
         with self.turns.exports.turn():
             found = self._cut(query)
             if found is not None:

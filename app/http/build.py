@@ -14,6 +14,7 @@ from werkzeug.routing import BaseConverter
 from app import __version__
 from app.dataset import Dataset
 from app.discovery import Offer, Plugins
+from app.engine import Desk
 from app.errors import InternalError, ServiceError
 from app.generation import Counts, KeptGenerations
 from app.http.answering import Answering
@@ -74,6 +75,7 @@ class Services:
     kept: KeptGenerations
     counts: Counts
     attempts: Attempts
+    desk: Desk
 
 
 class AssayApi(Api):  # type: ignore[misc]
@@ -108,7 +110,7 @@ class AssayApi(Api):  # type: ignore[misc]
 def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
     """Build the app for these completed datasets; it serves every Generation of their shape."""
     offers, clashes = services.plugins.offers(datasets)
-    asking = Asking(services.answering, services.plugins, services.kept)
+    asking = Asking(services.answering, services.plugins, services.kept, services.desk)
     routes = [Route.of(offer, asking) for offer in offers]
     app = App({route.name: route for route in routes})
     app.config.update(_CONFIG)

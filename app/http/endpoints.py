@@ -10,6 +10,7 @@ from flask_smorest import Blueprint
 
 from app.dataset import PUBLIC
 from app.discovery import Offer, Plugins
+from app.engine import Desk
 from app.errors import EndpointError, ServiceError
 from app.generation import Generation, KeptGenerations, Timing
 from app.http.answering import Answering, Body, Question
@@ -34,6 +35,7 @@ class Asking:
     answering: Answering
     plugins: Plugins
     kept: KeptGenerations
+    desk: Desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ class Route:
         Raises:
             ServiceError: whatever the parameters, the plugin or the engine refuse.
         """
+        with self.asking.desk.turn():
+            return self._answer(request, path)
+
+    def _answer(self, request: Request, path: Mapping[str, str]) -> Reply:
         offer, asking, visit = self.offer, self.asking, visit_of(request)
         pairs = query_pairs(request.query_string)
         asked = self.table.read(path, pairs)

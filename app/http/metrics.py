@@ -106,7 +106,7 @@ def _workers(counted: Counted) -> Iterator[Metric]:
         queries = GaugeMetricFamily(
             f"assay_queries_{state}", f"Queries that are {state}.", labels=["kind"]
         )
-        for kind in ("questions", "small", "exports"):
+        for kind in ("desk", "questions", "small", "exports"):
             queries.add_metric([kind], counted.gauges.get(f"{kind}_{state}", 0))
         yield queries
     kept = counted.gauges.get("kept_bytes", 0)

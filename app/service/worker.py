@@ -13,7 +13,7 @@ import structlog
 from app.access import Admission, open_keyring
 from app.answers import Addresses, Keeper, MemoryCache, Shared, Spool
 from app.discovery import Plugins
-from app.engine import EngineLimits, Queue, Turns
+from app.engine import Desk, Doorstep, EngineLimits, Queue, Turns
 from app.errors import NoGenerationError
 from app.generation import (
     Counts,
@@ -26,14 +26,14 @@ from app.generation import (
     mark_worker,
 )
 from app.http import Answering, App, Attempts, Health, Services, build_app
-from app.logs import configure_logs
+from app.logs import GatheredLines, configure_logs
 from app.metrics import Tally
 from app.redis import Redis
 from app.refresh import Refresher
 from app.service.extras import tracing_of
 from app.service.front import Front
 from app.service.manners import Manners
-from app.settings import Settings, read_settings
+from app.settings import DESK_WAITING, DOORSTEP_PLACES, Settings, read_settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -64,13 +64,15 @@ class Worker:
         key = self.store.key()
         self.redis = Redis(settings.cache, key) if settings.cache else None
         shared = Shared(self.redis, key) if self.redis else None
-        self.keeper = Keeper(MemoryCache(settings.cache_bytes), shared)
         self._turns = _turns(settings)
+        leave = self._turns.desk.leave
+        self.keeper = Keeper(MemoryCache(settings.cache_bytes), shared, leave)
         self._opener = Opener(self.store, _engine_limits(settings, self.store), self._turns)
         self.tally = Tally()
         self._counts = Counts(self.store, self._mark["id"], self.tally, self._gauges)
         kept = KeptGenerations(self.store, self._opener.open)
-        self.services = _services(settings, (self.keeper, kept, self._counts))
+        held = (self.keeper, kept, self._counts)
+        self.services = _services(settings, held, self._turns.desk)
         self.attempts = self.services.attempts
         self.current = CurrentGeneration(self.store, self._open, self._take)
         self._apps: dict[str, App] = {}
@@ -127,7 +129,12 @@ class Worker:
 
     def _gauges(self) -> dict[str, int]:
         turns = self._turns
-        queues = {"questions": turns.questions, "small": turns.small, "exports": turns.exports}
+        queues = {
+            "desk": turns.desk.queue,
+            "questions": turns.questions,
+            "small": turns.small,
+            "exports": turns.exports,
+        }
         return {
             "kept_bytes": self.keeper.bytes,
             **{f"{name}_running": queue.running for name, queue in queues.items()},
@@ -187,7 +194,7 @@ def make_front(settings: Settings, *, watch: bool = False) -> "WSGIApplication":
 def front_from_environment() -> "WSGIApplication":
     """Make the WSGI callable of a worker by the environment's settings."""
     settings = read_settings(os.environ)
-    configure_logs(settings.log_level)
+    configure_logs(settings.log_level, lines=GatheredLines)
     # Arrow's own allocators keep what one large export has taken.
     pa.set_memory_pool(pa.system_memory_pool())
     return make_front(settings, watch=True)
@@ -198,23 +205,22 @@ def _engine_limits(settings: Settings, store: Store) -> EngineLimits:
 
 
 def _turns(settings: Settings) -> Turns:
-    running, waiting, seconds = (
-        settings.queries_running,
-        settings.queries_waiting,
-        settings.query_seconds,
-    )
-    questions = Queue(running, waiting, seconds)
-    # Short, for each who waits has a thread: more of them wait among the others.
-    small = Queue(running, min(2 * running, waiting), seconds)
-    exports = Queue(settings.exports_running, settings.exports_waiting)
-    return Turns(questions, small, exports, settings.export_seconds)
+    running, seconds = settings.queries_running, settings.query_seconds
+    doorstep = Doorstep(DOORSTEP_PLACES)
+    desk = Desk(DESK_WAITING, doorstep)
+    questions = Queue(running, settings.queries_waiting, seconds, doorstep)
+    small = Queue(running, settings.small_waiting, seconds)
+    exports = Queue(settings.exports_running, settings.exports_waiting, doorstep=doorstep)
+    return Turns(desk, questions, small, exports, settings.export_seconds)
 
 
-def _services(settings: Settings, held: tuple[Keeper, KeptGenerations, Counts]) -> Services:
+def _services(
+    settings: Settings, held: tuple[Keeper, KeptGenerations, Counts], desk: Desk
+) -> Services:
     keeper, kept, counts = held
     store, plugins = counts.store, Plugins(settings.plugins)
     refresher = Refresher(settings, store, plugins)
     answering = Answering(keeper, Spool(store.spool, settings.spool_bytes), store.key())
     health = Health(plugins, refresher, keeper)
     attempts = Attempts(refresher.audit, settings.trusted_proxies)
-    return Services(plugins, answering, refresher, health, kept, counts, attempts)
+    return Services(plugins, answering, refresher, health, kept, counts, attempts, desk)

@@ -24,6 +24,11 @@ from app.settings.rules import (
 )
 
 PREFIX = "ASSAY_"
+# How many may wait for the interpreter, in each worker, and how many stand there that are refused.
+DESK_WAITING = 100
+DOORSTEP_PLACES = 200
+# For kept answers, health and refreshes, when all that may run and wait does.
+_FREE_THREADS = 16
 
 
 class SettingsError(ValueError):
@@ -77,6 +82,19 @@ class Settings:
     keep_seconds: Annotated[int, number("600", 0, 604800)]
     keep_bytes: Annotated[int, size("20GiB", "0")]
     wait_seconds: Annotated[int, number("60", 0, 600)]
+
+    @property
+    def small_waiting(self) -> int:
+        """Give how many questions of one key may wait apart; more of them wait among the others."""
+        return min(2 * self.queries_running, self.queries_waiting)
+
+    @property
+    def threads(self) -> int:
+        """Give how many threads a worker needs: whoever runs, waits or stands there has one."""
+        interpreter = 1 + DESK_WAITING + DOORSTEP_PLACES
+        questions = 2 * self.queries_running + self.small_waiting + self.queries_waiting
+        exports = self.exports_running + self.exports_waiting
+        return interpreter + questions + exports + _FREE_THREADS
 
     def environment(self) -> dict[str, str]:
         """Give the variables that make the same Settings, for a child process."""

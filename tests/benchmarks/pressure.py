@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable
 from itertools import islice
 
+from tests.benchmarks.connection import Connection
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.place import ROOT
 from tests.benchmarks.service import Service
-from tests.benchmarks.watching import watch
+from tests.benchmarks.watching import Bystander
 from tests.benchmarks.workload import NAMED, draws
 
 CROWDS = (64, 500)
@@ -27,17 +28,21 @@ def press(
         for clients in CROWDS:
             content = b"\0".join(islice(requests, _REQUESTS))
             words = [sys.executable, "-m", "tests.benchmarks.crowd", str(service.port)]
-            with subprocess.Popen(
-                [*words, str(clients), str(seconds)],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            ) as crowd:
+            with (
+                Connection(service.port) as connection,
+                subprocess.Popen(
+                    [*words, str(clients), str(seconds)],
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                ) as crowd,
+            ):
+                bystander = Bystander(service, connection)
                 assert crowd.stdin is not None
                 assert crowd.stdout is not None
                 crowd.stdin.write(content)
                 crowd.stdin.close()
-                noticed = watch(service, lambda crowd=crowd: crowd.poll() is None)
+                noticed = bystander.watch(lambda crowd=crowd: crowd.poll() is None)
                 found = {**json.loads(crowd.stdout.read()), **noticed}
             service.rest()
             figures.add(f"pressure on {workload}", f"{clients} clients", **found)

@@ -4,11 +4,12 @@ import shutil
 import time
 from dataclasses import replace
 
+from tests.benchmarks.connection import Connection
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.place import Place, write_gold
 from tests.benchmarks.service import running
 from tests.benchmarks.target import Target
-from tests.benchmarks.watching import watch
+from tests.benchmarks.watching import Bystander
 
 _OTHER_SEED = 8
 
@@ -23,14 +24,15 @@ def renew(target: Target, place: Place, seconds: float, figures: Figures) -> Non
     newer = place.scratch / "newer"
     shutil.copytree(place.gold, own.gold)
     write_gold(newer, place.items, _OTHER_SEED)
-    with running(target, own) as service:
+    with running(target, own) as service, Connection(service.port) as connection:
+        watch = Bystander(service, connection).watch
         until = time.monotonic() + seconds
-        figures.add("renewal", "quiet", **watch(service, lambda: time.monotonic() < until))
+        figures.add("renewal", "quiet", **watch(lambda: time.monotonic() < until))
         for path in newer.iterdir():
             path.replace(own.gold / path.name)
         with service.load_again() as refresh:
             started = time.monotonic()
-            figures.add("renewal", "refresh", **watch(service, lambda: refresh.poll() is None))
+            figures.add("renewal", "refresh", **watch(lambda: refresh.poll() is None))
             if refresh.returncode:
                 raise RuntimeError("the refresh failed")
             figures.add("renewal", "refresh", seconds=time.monotonic() - started)

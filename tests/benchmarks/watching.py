@@ -11,24 +11,34 @@ from tests.benchmarks.workload import NAMED, draws
 _PAUSE_SECONDS = 0.002
 
 
-def watch(service: Service, goes_on: Callable[[], bool]) -> dict[str, float]:
-    """Ask for a kept answer and for health in turn, while it goes on; give their p99 in ms.
+class Bystander:
+    """Who asks for a kept answer and for health in turn, over one connection: so of one worker."""
 
-    Raises:
-        RuntimeError: one of them was no success.
-    """
-    took: dict[str, list[float]] = {"kept": [], "health": []}
-    values = next(draws(NAMED["kept"], items=1_000))
-    requests = {name: service.target.asks[name].request(values) for name in took}
-    with Connection(service.port) as connection:
-        connection.ask(requests["kept"])
+    def __init__(self, service: Service, connection: Connection) -> None:
+        values = next(draws(NAMED["kept"], items=1_000))
+        asks = service.target.asks
+        self._requests = {name: asks[name].request(values) for name in ("kept", "health")}
+        self._connection = connection
+        # What is asked for the first time is no kept answer.
+        self._ask("kept")
+
+    def watch(self, goes_on: Callable[[], bool]) -> dict[str, float]:
+        """Ask while it goes on; give the p99 of both in ms.
+
+        Raises:
+            RuntimeError: one of them was no success.
+        """
+        took: dict[str, list[float]] = {name: [] for name in self._requests}
         for name in cycle(took):
-            started = time.perf_counter()
-            status = connection.ask(requests[name]).status
-            took[name].append((time.perf_counter() - started) * 1000)
-            if status != 200:
-                raise RuntimeError(f"{name} answered {status}")
+            took[name].append(self._ask(name))
             if name == "health" and not goes_on():
                 break
             time.sleep(_PAUSE_SECONDS)
-    return {f"{name}_p99_ms": latency(times).p99_ms for name, times in took.items()}
+        return {f"{name}_p99_ms": latency(times).p99_ms for name, times in took.items()}
+
+    def _ask(self, name: str) -> float:
+        started = time.perf_counter()
+        status = self._connection.ask(self._requests[name]).status
+        if status != 200:
+            raise RuntimeError(f"{name} answered {status}")
+        return (time.perf_counter() - started) * 1000

@@ -238,7 +238,7 @@ def test_with_a_broken_registry_an_earlier_generation_is_served(server, registry
     health = get(f"{running.url}/health")
     assert health["status"] == "degraded"
     assert "datasets.yaml" in health["registry"]
-    assert "datasets.yaml:3:11" in running.log.read_text()
+    assert "datasets.yaml:3:11" in running.told()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """A plugin author adds an endpoint: what a small plugin gets, and what a broken one cannot harm."""
 
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -146,6 +148,24 @@ def test_a_plugin_that_fails_on_a_call_is_named_and_harms_nothing_else(serve, an
     assert failed(client)["plugin"] == "extra"
     assert "hunter2" not in client.get("/health").text
     assert client.get(SERIES).status_code == 200
+
+
+def test_a_plugin_that_takes_its_time_keeps_nobody_else_waiting(serve):
+    client = serve(plugin(before="import time", answer="time.sleep(2); return {}"), "failing")
+
+    def took(address):
+        started = time.monotonic()
+        assert client.get(address).status_code == 200
+        return time.monotonic() - started
+
+    # All of one flight: one is made, and the others wait for it.
+    with ThreadPoolExecutor(40) as threads:
+        slow = [threads.submit(took, "/api/v1/failing") for _ in range(40)]
+        time.sleep(0.2)
+        address = "/api/v1/items/A/timeseries?start=2026-01-01&end=2026-01-{:02}"
+        quick = [took(address.format(day)) for day in range(1, 29)]
+    assert sum(quick) < 1.5
+    assert max(each.result() for each in slow) < 4
 
 
 @pytest.mark.parametrize(

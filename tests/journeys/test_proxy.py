@@ -136,7 +136,7 @@ def test_an_answer_comes_through_as_it_is(proxy):
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
     # The proxy names the request, so its log and the service's speak of the same one.
     assert len(headers["X-Request-Id"]) == 32
-    assert headers["X-Request-Id"] in proxy.server.log.read_text()
+    assert headers["X-Request-Id"] in proxy.server.told()
     tag = {"If-None-Match": headers["ETag"]}
     assert proxy.ask(f"/api/v1/items/B%2F1/{series}", headers=tag)[0] == 304
     for path, expected in ((f"/api/v1/items/B/1/{series}", 200), ("/docs", 200), ("/docs//x", 404),
@@ -174,7 +174,7 @@ def test_who_is_slow_ends_at_the_proxy(proxy, dashboard_admin):
     key = f"X-API-Key: {dashboard_admin['X-API-Key']}\r\nContent-Type: application/json\r\n"
     head = f"POST {REFRESH} HTTP/1.1\r\nHost: x\r\n{key}Content-Length: 100\r\n\r\n{{"
     known = ssl.create_default_context(cafile=proxy.folder / "cert.pem")
-    before = proxy.server.log.read_text().count('"request"')
+    before = proxy.server.told().count('"request"')
     with ExitStack() as links:
         for _ in range(40):
             link = socket.create_connection(("127.0.0.1", proxy.port))
@@ -182,7 +182,7 @@ def test_who_is_slow_ends_at_the_proxy(proxy, dashboard_admin):
             links.enter_context(secure).sendall(head.encode())
         for _ in range(5):
             assert proxy.ask("/health/live")[0] == 200
-    assert proxy.server.log.read_text().count('"request"') == before + 5
+    assert proxy.server.told().count('"request"') == before + 5
 
 
 def test_limits_hold_at_the_proxy_and_behind_it(proxy, dashboard_admin):

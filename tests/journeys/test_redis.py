@@ -76,7 +76,7 @@ def ask(server, path, method="GET", **headers):
 
 
 def cache_of(server, request_id):
-    for line in server.log.read_text().splitlines():
+    for line in server.told().splitlines():
         if f'"request_id":"{request_id}"' in line:
             return json.loads(line)["cache"]
     return None
@@ -166,7 +166,7 @@ def test_a_service_starts_goes_on_and_recovers_however_redis_is(
             redis.start()
         taken_over(one, other, question)
         until(lambda: ask(one, REFRESH, "POST", **refresher, Prefer="wait=30").status == 200)
-    told = one.log.read_text()
+    told = one.told()
     assert "redis left alone" in told
     assert "redis is back" in told
 
@@ -246,8 +246,8 @@ def test_a_password_is_told_nowhere(registry, server, redis_server, settings):
     told = [ask(one, path) for path in ("/api/v1/items", "/health", "/metrics", "/openapi.json")]
     told.append(ask(one, REFRESH, "POST", **key_headers(settings, "refresh")))
     assert [each.status for each in told] == [200, 200, 200, 200, 503]
-    assert "AuthenticationError" in one.log.read_text()
-    assert "canary" not in one.log.read_text() + "".join(f"{each} {each.headers}" for each in told)
+    assert "AuthenticationError" in one.told()
+    assert "canary" not in one.told() + "".join(f"{each} {each.headers}" for each in told)
 
 
 @pytest.fixture

@@ -253,13 +253,13 @@ def test_a_service_that_stops_waits_for_what_is_at_work_and_for_nobody_who_stall
 def test_the_log_has_a_line_for_each_request(server, registry_file, admin):
     running = server(workers=2, guesses_per_minute=0)
     port = port_of(running)
-    ready = running.log.read_text().count('"event":"request"')
+    ready = running.told().count('"event":"request"')
     draw = random.Random(7)
     paths = ["/health", "/nowhere", "/api/v1/items", f"{ROWS}?nosuch=1", f"{ROWS}.csv", "/docs"]
     with ThreadPoolExecutor(16) as threads:
         answers = list(threads.map(lambda _: asked(port, draw.choice(paths)), range(400)))
     assert set(answers) == {200, 400, 404}
-    lines = running.log.read_text().splitlines()
+    lines = running.told().splitlines()
     told = [json.loads(line) for line in lines if '"event":"request"' in line]
     assert len(told) == ready + 400
     assert len({line["request_id"] for line in told}) == len(told)

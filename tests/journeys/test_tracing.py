@@ -127,7 +127,7 @@ def test_a_trace_goes_on_and_its_id_is_in_the_log(traced, collector):
     for name in ("root", "broken"):
         assert spans[name].parent_span_id == b""
         assert spans[name].trace_id.hex() != TRACE
-    lines = [json.loads(line) for line in traced.log.read_text().splitlines()]
+    lines = [json.loads(line) for line in traced.told().splitlines()]
     told = {line["request_id"]: line["trace_id"] for line in lines if line["event"] == "request"}
     assert {name: told[name] for name in ("child", "root", "broken")} == {
         name: spans[name].trace_id.hex() for name in ("child", "root", "broken")
@@ -160,7 +160,7 @@ def test_a_collector_that_is_gone_keeps_nobody_waiting(server, monkeypatch):
     running.process.terminate()
     assert running.process.wait(timeout=30) == 0
     assert time.monotonic() - started < 20
-    assert all(json.loads(line) for line in running.log.read_text().splitlines())
+    assert all(json.loads(line) for line in running.told().splitlines())
 
 
 def run(code, settings):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.dataset import Freshness
-from app.engine import Queue, Turns
+from app.engine import Desk, Doorstep, Queue, Turns
 from app.errors import NoGenerationError
 from app.generation import (
     CurrentGeneration,
@@ -73,7 +73,7 @@ def make(store, bench_at):
 
 @pytest.fixture
 def opener(store, bench):
-    turns = Turns(Queue(4, 4), Queue(4, 4), Queue(1, 1), 60)
+    turns = Turns(Desk(4, Doorstep(0)), Queue(4, 4), Queue(4, 4), Queue(1, 1), 60)
     return Opener(store, bench.limits, turns).open
 
 

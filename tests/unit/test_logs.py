@@ -4,6 +4,11 @@ import io
 import json
 import logging
 import random
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +17,9 @@ import structlog
 from granian.log import LogLevels, configure_logging
 
 from app.access import new_key
-from app.logs import configure_logs, server_logging
+from app.logs import GatheredLines, configure_logs, server_logging
 
+ROOT = Path(__file__).parents[2]
 log = structlog.get_logger()
 
 
@@ -214,3 +220,48 @@ def test_without_a_stream_lines_go_to_standard_error(capsys):
     written = capsys.readouterr()
     assert written.out == ""
     assert json.loads(written.err)["event"] == "event"
+
+
+def test_lines_are_gathered_and_each_is_written_once_by_whichever_thread(tmp_path):
+    told = tmp_path / "log"
+    with told.open("w", encoding="utf-8") as stream, ThreadPoolExecutor(8) as threads:
+        lines = GatheredLines(stream)
+        list(threads.map(lines.put, map(str, range(30_000))))
+        lines.write_out()
+        assert sorted(map(int, told.read_text().splitlines())) == [*range(30_000)]
+        # What comes later needs nobody to ask for it.
+        lines.put("last")
+        until = time.monotonic() + 5
+        while "last" not in told.read_text() and time.monotonic() < until:
+            time.sleep(0.005)
+        assert told.read_text().endswith("\nlast\n")
+
+
+def test_gathered_lines_are_written_in_whole_and_short_pieces():
+    pieces = []
+
+    class Stream(io.StringIO):
+        def write(self, text):
+            pieces.append(text)
+            return len(text)
+
+    lines = GatheredLines(Stream())
+    for size in (10, 4_000, 100, 3_000, 5_000, 1):
+        lines.put("x" * size)
+    lines.write_out()
+    assert "".join(pieces).count("\n") == 6
+    assert all(piece.endswith("\n") for piece in pieces)
+    assert all(len(piece) <= 4_096 or piece.count("\n") == 1 for piece in pieces)
+
+
+def test_gathered_lines_are_written_before_the_process_exits():
+    code = """
+        import sys, structlog
+        from app.logs import GatheredLines, configure_logs
+        configure_logs("info", sys.stdout, GatheredLines)
+        for number in range(500):
+            structlog.get_logger().info("told", number=number)
+    """
+    words = [sys.executable, "-c", textwrap.dedent(code)]
+    told = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert [json.loads(line)["number"] for line in told.splitlines()] == [*range(500)]

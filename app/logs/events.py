@@ -1,28 +1,18 @@
-"""One event, one line of JSON. Whatever a field holds, it can neither break nor flood a line."""
+"""One event as one line of JSON. Whatever a field holds, it can neither break nor flood a line."""
 
 import json
-import logging
 import re
 import sys
-import threading
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from math import isfinite
-from typing import TextIO
 
 import orjson
-import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_LEVELS = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-}
 _MOST_BYTES = 2_048
 _MOST_ITEMS = 50
 _MOST_DEPTH = 4
@@ -34,39 +24,6 @@ _CREDENTIAL = re.compile(
 )
 # A logger's methods that are called otherwise than their level.
 _LEVEL_OF = {"exception": "error", "warn": "warning"}
-_SERVER_LOGGERS = ("_granian", "granian.access")
-
-
-def configure_logs(level: str, stream: TextIO | None = None) -> None:
-    """Write every event of at least ``level`` to ``stream``, by default standard error.
-
-    Events of the standard library's loggers take the same way.
-
-    Raises:
-        KeyError: there is no such level; there are debug, info, warning and error.
-    """
-    lines = _Lines(stream or sys.stderr)
-    structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, _line],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=lambda *_: lines,
-        # Else a logger that was used before would keep the stream and level it had then.
-        cache_logger_on_first_use=False,
-    )
-    handler = _LinesHandler(lines)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _line],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(_LEVELS[level])
-    for name in _SERVER_LOGGERS:
-        server = logging.getLogger(name)
-        server.handlers.clear()
-        server.propagate = True
 
 
 def hidden(text: str) -> str:
@@ -77,48 +34,7 @@ def hidden(text: str) -> str:
     return _CREDENTIAL.sub(r"\1…", text)
 
 
-def server_logging() -> dict[str, object]:
-    """Give what the HTTP server is handed, so that its lines take the way of all others."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {},
-        "handlers": {},
-        "loggers": {name: {"handlers": [], "propagate": True} for name in _SERVER_LOGGERS},
-    }
-
-
-class _Lines:
-    """Writes whole lines; a stream that is closed or full costs the line, never the request."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._lock = threading.Lock()
-
-    def write(self, line: str) -> None:
-        with self._lock, suppress(OSError, ValueError):
-            self._stream.write(line + "\n")
-            self._stream.flush()
-
-    debug = info = warning = error = critical = exception = msg = write
-
-
-class _LinesHandler(logging.Handler):
-    def __init__(self, lines: _Lines) -> None:
-        super().__init__()
-        self._lines = lines
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            line = self.format(record)
-        # BLE001: a record whose text and arguments do not fit must not fail its caller.
-        except Exception:  # noqa: BLE001
-            facts: EventDict = {"event": "log record not readable", "logger": record.name}
-            line = _line(None, record.levelname.lower(), facts)
-        self._lines.write(line)
-
-
-def _line(_: WrappedLogger, method: str, event: EventDict) -> str:
+def event_line(_: WrappedLogger, method: str, event: EventDict) -> str:
     """Write one event; each request has one, so that it takes no more steps than it must."""
     now = datetime.now(UTC).isoformat().removesuffix("+00:00")
     told = {
