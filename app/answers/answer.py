@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 from hashlib import blake2b
 from time import time
 from typing import Any, Literal
@@ -19,7 +18,7 @@ KEPT: Outcome = "kept"
 MADE: Outcome = "made"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Identity:
     """What an Answer depends on, and nothing else: the cache key and the base of the ETag.
 
@@ -27,7 +26,8 @@ class Identity:
     ``freshness`` is told in the body, so an answer that was fresh is another one later.
     ``scope`` is what one needs to see it; Answers of different scopes have nothing in common.
     ``committed`` is when the Generation was: a state directory that is brought back from a copy
-    gives its number again.
+    gives its number again. ``text`` is all of it, the Generation first, so that its Answers go
+    together.
     """
 
     generation: int
@@ -38,14 +38,12 @@ class Identity:
     encoding: str = ""
     scope: str = ""
     committed: str = ""
+    text: str = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def text(self) -> str:
-        """Write it as one line; the Generation comes first, so that its Answers go together."""
-        form = f"{self.format} {self.encoding}"
-        asked = (self.generation, self.route, self.query, form)
-        of = (self.freshness, self.scope, self.committed, __version__)
-        return "\n".join(map(str, (*asked, *of)))
+    def __post_init__(self) -> None:
+        asked = f"{self.generation}\n{self.route}\n{self.query}\n{self.format} {self.encoding}"
+        of = f"{self.freshness}\n{self.scope}\n{self.committed}\n{__version__}"
+        object.__setattr__(self, "text", f"{asked}\n{of}")
 
     @property
     def shareable(self) -> bool:

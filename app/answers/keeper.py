@@ -1,9 +1,7 @@
 """Keeps Answers, and makes each one once however many ask for it at the same time."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from threading import Lock
 from time import time
 from typing import cast
@@ -53,17 +51,20 @@ class Keeper:
         kept = self._kept(key)
         if kept is not None:
             return kept, KEPT
-        with self._flight(key) as flight:
-            if flight.made is not None:
+        flight = self._joined(key)
+        try:
+            if flight.lock.locked():
+                self._waits()
+            with flight.lock:
                 # Made while this caller waited; it may be too large to be kept.
-                return flight.made, KEPT
-            kept = self._kept(key)
-            if kept is not None:
-                return kept, KEPT
-            flight.made, outcome = self._shared_or_made(identity, seconds, make)
-            left = timedelta(seconds=flight.made.until - time())
-            self._cache.set(key, flight.made, timeout=left)
-            return flight.made, outcome
+                kept = self._kept(key) if flight.made is None else flight.made
+                if kept is not None:
+                    return kept, KEPT
+                flight.made, outcome = self._shared_or_made(identity, seconds, make)
+                self._cache.set(key, flight.made, timeout=flight.made.until - time())
+                return flight.made, outcome
+        finally:
+            self._leave(key, flight)
 
     def kept(self, identity: Identity) -> Answer | None:
         """Give the Answer if it is kept; makes nothing."""
@@ -90,27 +91,23 @@ class Keeper:
     def _shared_or_made(
         self, identity: Identity, seconds: int, make: Make
     ) -> tuple[Answer, Outcome]:
-        def lasting() -> Answer:
-            return make().lasting(seconds)
-
         if self._shared is None or seconds <= 0 or not identity.shareable:
-            return lasting(), MADE
-        answer, outcome = self._shared.answer(identity.text, seconds, lasting)
-        return answer.lasting(seconds), outcome
+            return make().lasting(seconds), MADE
+        shared = self._shared.answer(identity.text, seconds, lambda: make().lasting(seconds))
+        return shared[0].lasting(seconds), shared[1]
 
-    @contextmanager
-    def _flight(self, key: str) -> Iterator[_Flight]:
-        """Hold the one flight of that key; it is forgotten when nobody holds or awaits it."""
+    def _joined(self, key: str) -> _Flight:
+        """Give the one flight of that key, to be left in the end."""
         with self._lock:
-            flight = self._flights.setdefault(key, _Flight())
+            flight = self._flights.get(key)
+            if flight is None:
+                flight = self._flights[key] = _Flight()
             flight.users += 1
-        try:
-            if flight.lock.locked():
-                self._waits()
-            with flight.lock:
-                yield flight
-        finally:
-            with self._lock:
-                flight.users -= 1
-                if not flight.users:
-                    del self._flights[key]
+        return flight
+
+    def _leave(self, key: str, flight: _Flight) -> None:
+        """Forget a flight when nobody holds or awaits it."""
+        with self._lock:
+            flight.users -= 1
+            if not flight.users:
+                del self._flights[key]

@@ -34,7 +34,7 @@ class MemoryCache(BaseCache):
             self._entries.move_to_end(key)
             return entry[1]
 
-    def set(self, key: str, value: Sized, timeout: int | timedelta | None = None) -> bool:
+    def set(self, key: str, value: Sized, timeout: float | timedelta | None = None) -> bool:
         """Keep a value for ``timeout`` seconds; tells whether they were small enough."""
         kept = self.default_timeout if timeout is None else timeout
         seconds = kept.total_seconds() if isinstance(kept, timedelta) else float(kept)

@@ -36,7 +36,9 @@ def cut(
         return None
     held = {name: cells.slice(first, count) for name, cells in columns.items()}
     rows = _ordered(held, asked, max(count - asked.offset, 0))
-    fields = [pa.field(each.name, rows.kind(each.stored or each.name)) for each in asked.columns]
+    fields = [
+        pa.field(each.name, rows.kind(each.stored or each.name)) for each in asked.outline.columns
+    ]
     return Batches(pa.schema(fields), _batches(rows, asked)), _stamp(rows, asked)
 
 
@@ -78,8 +80,8 @@ def _rising(times: Cells) -> Cells:
 
 
 def _batches(rows: _Rows, asked: Stretch) -> Iterator[pa.RecordBatch]:
-    names = [column.name for column in asked.columns]
-    held = [column.stored or column.name for column in asked.columns]
+    names = [column.name for column in asked.outline.columns]
+    held = [column.stored or column.name for column in asked.outline.columns]
 
     def batch(first: int) -> pa.RecordBatch:
         count = min(BATCH_ROWS, rows.count - first)
@@ -92,7 +94,7 @@ def _batches(rows: _Rows, asked: Stretch) -> Iterator[pa.RecordBatch]:
 def _stamp(rows: _Rows, asked: Stretch) -> Stamp:
     """Give the lineage of all rows: each is looked at once, by its dataset_id and model_version."""
     dataset_id, model_version, generated_at = (
-        rows.cells(name, 0, rows.count) for name in asked.lineage
+        rows.cells(name, 0, rows.count) for name in asked.outline.lineage
     )
     told = pa.table([dataset_id, model_version, _flat(generated_at)], ["0", "1", "2"])
     newest = told.group_by(["0", "1"], use_threads=False).aggregate([("2", "max")])

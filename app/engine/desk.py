@@ -1,7 +1,5 @@
 """Where answers are made, one at a time: a worker has one interpreter."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Event, Thread, get_ident
 from time import monotonic
 
@@ -25,8 +23,7 @@ class Desk:
         self._sought = Event()
         Thread(target=self._watch, daemon=True).start()
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Wait for the desk and hold it, to the end of the block or until its thread leaves.
 
         Raises:
@@ -36,10 +33,10 @@ class Desk:
             self._sought.set()
         self.queue.take()
         self._since[get_ident()] = monotonic()
-        try:
-            yield
-        finally:
-            self.leave()
+
+    def __exit__(self, *_: object) -> None:
+        """Let the next one in."""
+        self.leave()
 
     def leave(self) -> None:
         """Let the next one in, if this thread holds the desk."""

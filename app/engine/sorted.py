@@ -1,6 +1,7 @@
 """Searches a column that is sorted between two places, rising or falling, with what lacks last."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,8 +10,12 @@ from app.query import Where
 Places = tuple[int, int]
 
 
+# What `Any` is here: a cell, of its own type, or what is held for it.
+Read = Callable[[Any], Any]
+
+
 class Cells(Protocol):
-    """What can be searched: cells by their places."""
+    """What can be searched: cells by their places, or what is held for them."""
 
     def __len__(self) -> int: ...
 
@@ -29,10 +34,14 @@ class _Fallen:
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """The cells of a column; the places are those of the first and behind the last."""
+    """The cells of a column; the places are those of the first and behind the last.
+
+    ``read`` makes a cell of what is held; without it that is the cell.
+    """
 
     cells: Cells
     falling: bool = False
+    read: Read | None = None
 
     def equal(self, value: object, places: Places) -> Places:
         """Give the places between which the cells are equal to a value."""
@@ -58,9 +67,11 @@ class Sorted:
         return start, end
 
     def _search(self, search: Any, value: object, start: int, end: int) -> int:  # noqa: ANN401 - bisect has no type of its own
-        if self.falling:
-            return int(search(self.cells, _Fallen(value), start, end, key=_Fallen))
-        return int(search(self.cells, value, start, end))
+        if not self.falling:
+            return int(search(self.cells, value, start, end, key=self.read))
+        read = self.read
+        key = _Fallen if read is None else lambda held: _Fallen(read(held))
+        return int(search(self.cells, _Fallen(value), start, end, key=key))
 
 
 def _is_missing(cell: object) -> bool:

@@ -1,13 +1,14 @@
 """What a client takes and has, by the headers of its request: forms, encodings, tags."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
-from flask import Request
 from werkzeug.datastructures import Accept, MIMEAccept
-from werkzeug.http import parse_accept_header
+from werkzeug.http import parse_accept_header, parse_etags
 
 from app.answers import ENCODINGS
 from app.errors import NotAcceptableError
+from app.http.visit import Environ
 
 _ASKED = "HTTP_IF_NONE_MATCH"
 
@@ -35,21 +36,23 @@ def liked_media(header: str, media: tuple[str, ...]) -> str:
     return best
 
 
-def takes_any(request: Request) -> bool:
+def takes_any(environ: Environ) -> bool:
     """Tell whether the client has an answer already, and would keep any."""
-    return _ASKED in request.environ and request.if_none_match.star_tag
+    return _ASKED in environ and parse_etags(environ[_ASKED]).star_tag
 
 
-def known_tag(request: Request, etag: str) -> str | None:
-    """Give the client's own tag of this Answer; that of an Export tells its content too."""
-    if _ASKED not in request.environ:
+def known_tag(environ: Environ, etags: Sequence[str]) -> str | None:
+    """Give the client's own tag of one of these; that of an Export tells its content too."""
+    if _ASKED not in environ:
         return None
-    bare, known = bare_tag(etag), request.if_none_match
-    for tag in known.as_set(include_weak=True):
-        if tag == bare:
-            return etag
-        if tag.startswith(f"{bare}-"):
-            return f'"{tag}"'
+    known = parse_etags(environ[_ASKED]).as_set(include_weak=True)
+    for etag in etags:
+        bare = bare_tag(etag)
+        for tag in known:
+            if tag == bare:
+                return etag
+            if tag.startswith(f"{bare}-"):
+                return f'"{tag}"'
     return None
 
 

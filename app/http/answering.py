@@ -1,12 +1,10 @@
 """From a question to a reply: identity, 304, kept Answer or a new one, lineage and headers."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from math import inf
 from typing import BinaryIO, cast
-
-from flask import Request
 
 from app.answers import KEPT, Answer, Identity, Keeper, Known, Spool, encoded
 from app.dataset import Dataset
@@ -16,7 +14,7 @@ from app.http.accepting import bare_tag, known_tag, liked_encoding, liked_media,
 from app.http.exporting import Exported, send
 from app.http.reply import OK, UNCHANGED, Reply
 from app.http.stamping import lineage_headers, metadata, told_of
-from app.http.visit import Visit, visit_of
+from app.http.visit import Environ, Visit, path_of, visit_of
 from app.query import Stamp
 from app.registry import yaml_text
 
@@ -35,7 +33,7 @@ class Question:
 
     query: str
     dataset: Dataset | None = None
-    media: Sequence[str] = (JSON,)
+    media: tuple[str, ...] = (JSON,)
     wide_as_text: bool = False
 
     @property
@@ -67,24 +65,22 @@ class Answering:
     spool: Spool
     key: bytes
 
-    def respond(self, request: Request, question: Question, make: Make) -> Reply:
+    def respond(self, environ: Environ, question: Question, make: Make) -> Reply:
         """Answer a request whose parameters are checked, from the Generation its visit reads.
 
         Raises:
             NotAcceptableError: the client takes none of the forms there are.
             RangeNotSatisfiableError: the range of an Export begins beyond its end.
         """
-        visit = visit_of(request)
+        visit = visit_of(environ)
         generation, dataset = visit.generation, question.dataset
-        media = liked_media(request.environ.get("HTTP_ACCEPT", ""), tuple(question.media))
-        late = _freshness(visit, dataset)
-        asked = (generation.number, request.path, question.query, late, media)
-        committed = generation.committed_at.isoformat()
-        plain = Identity(*asked, scope=_scope(visit, dataset), committed=committed)
-        encoding = liked_encoding(request.environ.get("HTTP_ACCEPT_ENCODING", ""))
+        plain = _identity(environ, visit, question)
+        encoding = liked_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
         identity = replace(plain, encoding=encoding) if encoding else plain
-        headers = _constant_headers(visit, dataset, identity.etag(self.key))
-        known = known_tag(request, headers["ETag"]) or known_tag(request, plain.etag(self.key))
+        forms = (identity, plain) if encoding else (plain,)
+        etags = [each.etag(self.key) for each in forms]
+        headers = _constant_headers(visit, dataset, etags[0])
+        known = known_tag(environ, etags)
         if known is not None:
             kept = self.keeper.kept(identity)
             about = {} if dataset is None else {"dataset": dataset.name}
@@ -96,24 +92,24 @@ class Answering:
             if isinstance(made, Exported):
                 return Answer(b"", {}, spooled=True)
             with visit.timing.of("encode"):
-                return _answer(made, generation, (question, media))
+                return _answer(made, generation, (question, plain))
 
         answer, outcome = self.keeper.answer(plain, question.seconds, answered)
         if answer.spooled:
-            headers["ETag"] = plain.etag(self.key)
-            return self._sent(request, plain, headers, lambda: make(generation))
+            headers["ETag"] = etags[-1]
+            return self._sent(environ, plain, headers, lambda: make(generation))
         visit.told.update(answer.told, cache=outcome)
-        return self._given(request, (question, identity), headers, answer)
+        return self._given(environ, (question, identity), headers, answer)
 
     def _given(
         self,
-        request: Request,
+        environ: Environ,
         asked: tuple[Question, Identity],
         headers: Mapping[str, str],
         answer: Answer,
     ) -> Reply:
         """Give an Answer in the encoding of its identity, which the front may give again."""
-        visit, (question, identity) = visit_of(request), asked
+        visit, (question, identity) = visit_of(environ), asked
         if identity.encoding:
             plain = answer
 
@@ -122,46 +118,57 @@ class Answering:
                     return encoded(plain, identity.encoding)
 
             answer, _ = self.keeper.answer(identity, question.seconds, compressed)
-        if takes_any(request):
+        if takes_any(environ):
             # "*" stands for any answer there is, so one had to be made first.
             return Reply(UNCHANGED, headers)
         both = (tuple(headers.items()), tuple(answer.headers.items()))
         until = _fresh_until(visit, question.dataset)
         visit.known = Known(identity, *both, dict(visit.told), visit.generation.number, until)
         length, spent = str(len(answer.body)), visit.timing.header or KEPT
-        own = {**answer.headers, "Server-Timing": spent, "Content-Length": length}
-        return Reply(OK, {**headers, **own}, answer.body)
+        own = {"Server-Timing": spent, "Content-Length": length}
+        return Reply(OK, {**headers, **answer.headers, **own}, answer.body)
 
     def _sent(
         self,
-        request: Request,
+        environ: Environ,
         identity: Identity,
         headers: Mapping[str, str],
         make: Callable[[], Body | Exported],
     ) -> Reply:
         """Send an Export from the spool, made before where it is not there."""
-        timing = visit_of(request).timing
+        timing = visit_of(environ).timing
 
         def written(sink: BinaryIO) -> Mapping[str, object]:
             with timing.of("export"):
                 return _exported(make()).write(sink)
 
         spooled, outcome = self.spool.answer(identity, written)
-        visit_of(request).told.update(spooled.told["log"], cache=outcome)
+        visit_of(environ).told.update(spooled.told["log"], cache=outcome)
         headers = {**headers, "Server-Timing": timing.header or KEPT}
         tag = f'"{bare_tag(headers["ETag"])}-{spooled.digest[:32]}"'
-        return send(request, spooled, {**headers, "ETag": tag})
+        return send(environ, spooled, {**headers, "ETag": tag})
 
 
-def _answer(made: Body, generation: Generation, form: tuple[Question, str]) -> Answer:
-    question, media = form
-    dataset, stamp, content = question.dataset, made.stamp, made.content
+def _identity(environ: Environ, visit: Visit, question: Question) -> Identity:
+    """Give the identity of the Answer as it is before anything compresses it."""
+    generation, dataset = visit.generation, question.dataset
+    media = liked_media(environ.get("HTTP_ACCEPT", ""), question.media)
+    late = ",".join(map(generation.freshness, _told(visit, dataset)))
+    asked = (generation.number, path_of(environ), question.query, late, media)
+    committed = generation.committed_at.isoformat()
+    return Identity(*asked, scope=_scope(visit, dataset), committed=committed)
+
+
+def _answer(made: Body, generation: Generation, asked: tuple[Question, Identity]) -> Answer:
+    question, identity = asked
+    dataset, stamp, content, media = question.dataset, made.stamp, made.content, identity.format
     headers: dict[str, str] = {"Content-Type": media}
     told: dict[str, object] = {}
     if dataset is not None:
         told = {"dataset": dataset.name} if stamp is None else told_of(dataset, stamp)
     if dataset is not None and stamp is not None:
-        content = {**content, "metadata": metadata(generation, dataset, stamp)}
+        about = metadata(generation, dataset, stamp, identity.freshness)
+        content = {**content, "metadata": about}
         headers |= lineage_headers(stamp)
     if made.next is not None:
         headers["Link"] = f'<{made.next}>; rel="next"'
@@ -198,10 +205,6 @@ def _told(visit: Visit, dataset: Dataset | None) -> Collection[str]:
 
 def _fresh_until(visit: Visit, dataset: Dataset | None) -> float:
     return min(map(visit.generation.fresh_until, _told(visit, dataset)), default=inf)
-
-
-def _freshness(visit: Visit, dataset: Dataset | None) -> str:
-    return ",".join(visit.generation.freshness(name) for name in _told(visit, dataset))
 
 
 def _scope(visit: Visit, dataset: Dataset | None) -> str:

@@ -174,7 +174,7 @@ def _spec_kwargs(datasets: Mapping[str, Dataset]) -> dict[str, Any]:
 
 
 def _refused(error: ServiceError) -> Response:
-    visit = visit_of(request)
+    visit = visit_of(request.environ)
     visit.told.update(problem=error.slug)
     return problem_reply(error, visit.request_id).response()
 
@@ -182,5 +182,5 @@ def _refused(error: ServiceError) -> Response:
 def _failed(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _refused(refusal_of(error))
-    log.error("fault", request_id=visit_of(request).request_id, exc_info=error)
+    log.error("fault", request_id=visit_of(request.environ).request_id, exc_info=error)
     return _refused(InternalError("The service met a fault; the log has it under this id."))

@@ -69,7 +69,7 @@ def catalogue_blueprint(
     @blueprint.doc(operationId="datasets", parameters=PINNED, responses=data_responses(listed))
     def datasets() -> Reply:
         """List the datasets."""
-        return answering.respond(request, asked_of(kept), lambda g: _listed(g, offers))
+        return answering.respond(request.environ, asked_of(kept), lambda g: _listed(g, offers))
 
     @blueprint.route("/datasets/<name>", tags=["catalogue"])
     @blueprint.doc(operationId="dataset", parameters=PINNED, responses=data_responses(_DETAIL))
@@ -79,7 +79,7 @@ def catalogue_blueprint(
         def make(generation: Generation) -> Body:
             return Body(_detail(generation, _dataset(generation, name), offers))
 
-        return answering.respond(request, asked_of(kept), make)
+        return answering.respond(request.environ, asked_of(kept), make)
 
     return blueprint
 
@@ -87,12 +87,12 @@ def catalogue_blueprint(
 def asked_of(kept: KeptGenerations) -> Question:
     """Give the question of a request about datasets, its visit pinned as it says."""
     asked = _PARAMETERS.read({}, query_pairs(request.query_string))
-    pin(visit_of(request), kept, asked.number("generation"))
+    pin(visit_of(request.environ), kept, asked.number("generation"))
     return Question(asked.canonical)
 
 
 def _dataset(generation: Generation, name: str) -> Dataset:
-    readable = visit_of(request).readable(generation)
+    readable = visit_of(request.environ).readable(generation)
     dataset = readable.get(name)
     if dataset is None:
         close = nearest(name, list(readable))
@@ -102,7 +102,7 @@ def _dataset(generation: Generation, name: str) -> Dataset:
 
 
 def _listed(generation: Generation, offers: Sequence[Offer]) -> Body:
-    datasets = visit_of(request).readable(generation).values()
+    datasets = visit_of(request.environ).readable(generation).values()
     return Body({"datasets": [_entry(generation, dataset, offers) for dataset in datasets]})
 
 
@@ -110,6 +110,7 @@ def _entry(generation: Generation, dataset: Dataset, offers: Sequence[Offer]) ->
     table = generation.tables[dataset.name]
     own = f"/api/v1/datasets/{dataset.name}"
     links = {each.endpoint.name: f"/api/v1{each.path}" for each in _own(dataset, offers)}
+    late = generation.freshness(dataset.name)
     return {
         "name": dataset.name,
         "title": dataset.title or dataset.name,
@@ -119,9 +120,9 @@ def _entry(generation: Generation, dataset: Dataset, offers: Sequence[Offer]) ->
         "keys": dataset.keys,
         "time": dataset.time,
         "rows": table.rows,
-        "freshness": generation.freshness(dataset.name),
+        "freshness": late,
         "degraded": generation.degraded.get(dataset.name),
-        "metadata": metadata(generation, dataset, Stamp.of_versions(table.versions)),
+        "metadata": metadata(generation, dataset, Stamp.of_versions(table.versions), late),
         "links": {"self": own, "openapi": f"{own}/openapi.json", **links},
     }
 

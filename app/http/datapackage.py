@@ -49,7 +49,9 @@ def datapackage_blueprint(answering: Answering, kept: KeptGenerations) -> Bluepr
     def datapackage() -> Reply:
         """Describe all datasets as a Data Package."""
         return answering.respond(
-            request, asked_of(kept), lambda g: Body(package_of(g, visit_of(request)))
+            request.environ,
+            asked_of(kept),
+            lambda g: Body(package_of(g, visit_of(request.environ))),
         )
 
     return blueprint

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, Response
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from app.answers import Pieces
 from app.http.endpoints import Route
 from app.http.guarding import enter
 from app.http.reply import Reply
-from app.http.visit import visit_of
+from app.http.visit import Environ, path_of, visit_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -33,25 +33,26 @@ class App(Flask):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer a request; refusals of an offer's view are for the front to write."""
-        reply = self._offered(Request(environ))
+        reply = self._offered(environ)
         if reply is None:
             return super().wsgi_app(environ, start_response)
         start_response(reply.status, list(reply.headers.items()))
         return reply.body if isinstance(reply.body, Pieces) else [reply.body]
 
-    def _offered(self, request: Request) -> Reply | None:
+    def _offered(self, environ: Environ) -> Reply | None:
         """Give the reply of the offer that has the address; None where Flask has to look."""
-        if request.method not in {"GET", "HEAD"}:
+        method = environ["REQUEST_METHOD"]
+        if method not in {"GET", "HEAD"}:
             return None
         try:
-            rule, path = self._adapter.match(request.path, request.method, return_rule=True)
+            rule, path = self._adapter.match(path_of(environ), method, return_rule=True)
         except HTTPException:
             return None
         route = self._routes.get(rule.endpoint)
         if route is None:
             return None
-        enter(visit_of(request), rule, self.owners)
-        return route.answer(request, path)
+        enter(visit_of(environ), rule, self.owners)
+        return route.answer(environ, path)
 
     def make_response(self, rv: Any) -> Response:  # noqa: ANN401 - whatever a view gives
         """Make a response of a Reply too."""

@@ -115,7 +115,7 @@ def _start(told: Sequence[str]) -> bytes:
 
 
 def _readable(datasets: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in datasets if visit_of(request).may_read(name))
+    return tuple(name for name in datasets if visit_of(request.environ).may_read(name))
 
 
 def telling_of(
@@ -173,7 +173,7 @@ def _references(part: object) -> Iterator[str]:
 def _served(content: bytes, kind: str, told: Sequence[str] = ()) -> Response:
     response = Response(content, content_type=kind)
     response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["Cache-Control"] = visit_of(request).cache_control(told)
+    response.headers["Cache-Control"] = visit_of(request.environ).cache_control(told)
     response.headers["Vary"] = "Authorization, X-API-Key"
     response.add_etag()
     response.make_conditional(request)

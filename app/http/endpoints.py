@@ -1,11 +1,11 @@
 """Endpoints of plugins as routes: one for each offer, typed by its own dataset's columns."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from flask import Request
+from flask import request
 from flask_smorest import Blueprint
 
 from app.dataset import PUBLIC
@@ -22,7 +22,7 @@ from app.http.parameters import Asked, ParameterTable, query_pairs
 from app.http.pinning import Reading, dataset_in, pin, reading
 from app.http.reply import Reply
 from app.http.sharing import SharedSchemas
-from app.http.visit import Visit, current_request, visit_of
+from app.http.visit import Environ, Visit, visit_of
 from app.plugin import COMMON, FORMATS, Call, Document, Endpoint, Export
 
 _PLACE = re.compile(r"{([a-z_]+)}")
@@ -75,22 +75,22 @@ class Route:
 
     def _view(self) -> Callable[..., Reply]:
         def view(**path: str) -> Reply:
-            return self.answer(current_request(), path)
+            return self.answer(request.environ, path)
 
         return view
 
-    def answer(self, request: Request, path: Mapping[str, str]) -> Reply:
+    def answer(self, environ: Environ, path: Mapping[str, str]) -> Reply:
         """Answer a request; ``path`` has the texts in the places of its path.
 
         Raises:
             ServiceError: whatever the parameters, the plugin or the engine refuse.
         """
-        with self.asking.desk.turn():
-            return self._answer(request, path)
+        with self.asking.desk:
+            return self._answer(environ, path)
 
-    def _answer(self, request: Request, path: Mapping[str, str]) -> Reply:
-        offer, asking, visit = self.offer, self.asking, visit_of(request)
-        pairs = query_pairs(request.query_string)
+    def _answer(self, environ: Environ, path: Mapping[str, str]) -> Reply:
+        offer, asking, visit = self.offer, self.asking, visit_of(environ)
+        pairs = query_pairs(environ.get("QUERY_STRING", "").encode("latin-1"))
         asked = self.table.read(path, pairs)
         paging = Paging.of(offer.path, asked, asking.answering.key)
         read = _read(offer, asking, paging, visit)
@@ -99,7 +99,7 @@ class Route:
 
         def make(generation: Generation) -> Body | Exported:
             call = _call(read, asked, asking.kept, visit.timing)
-            call.place = paging.place(read.generation.number, request.path, pairs)
+            call.place = paging.place(read.generation.number, environ, pairs)
             answered = _answered(offer, asking.plugins, call)
             if isinstance(answered, Export):
                 return Exported(answered, generation, read.dataset, wide_as_text)
@@ -107,7 +107,7 @@ class Route:
 
         try:
             question = Question(asked.canonical, read.dataset, media, wide_as_text)
-            return asking.answering.respond(request, question, make)
+            return asking.answering.respond(environ, question, make)
         except TypeError as error:
             # The plugin gave something that has no JSON form.
             raise _failure(offer, asking.plugins, error) from error
@@ -156,7 +156,7 @@ def _call(read: Reading, asked: Asked, kept: KeptGenerations, timing: Timing) ->
     )
 
 
-def _media(endpoint: Endpoint, asked: Asked) -> Sequence[str]:
+def _media(endpoint: Endpoint, asked: Asked) -> tuple[str, ...]:
     """Give the types it can be answered in: one, where the address says which."""
     named = FORMATS.get(str(asked.values.get("format")))
     return (named,) if named in endpoint.media else endpoint.media

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from flask import Request
 from werkzeug.datastructures import Range
+from werkzeug.http import parse_range_header
 
 from app.answers import Pieces, Spooled
 from app.dataset import Dataset
 from app.errors import RangeNotSatisfiableError
 from app.formats import Form, write_export
 from app.generation import Generation
+from app.http.accepting import takes_any
 from app.http.reply import OK, PARTIAL, UNCHANGED, Reply
 from app.http.stamping import lineage_headers, metadata, told_of
+from app.http.visit import Environ
 from app.plugin import FORMATS, Export
 
 _CHARSET = {"csv": "; charset=utf-8"}
@@ -40,7 +42,8 @@ class Exported:
         name, export = self.dataset.name, self.export
         options = {**export.options, "bigint": "string" if self.wide_as_text else None}
         with self.generation.export(export.query) as (batches, stamp):
-            about = metadata(self.generation, self.dataset, stamp)
+            late = self.generation.freshness(name)
+            about = metadata(self.generation, self.dataset, stamp, late)
             write_export(batches, Form(export.format, options, about), sink)
         headers = {
             "Content-Type": FORMATS[export.format] + _CHARSET.get(export.format, ""),
@@ -50,7 +53,7 @@ class Exported:
         return {"headers": headers, "log": told_of(self.dataset, stamp)}
 
 
-def send(request: Request, spooled: Spooled, headers: Mapping[str, str]) -> Reply:
+def send(environ: Environ, spooled: Spooled, headers: Mapping[str, str]) -> Reply:
     """Give the reply with a spooled Answer, or with the one range of it that is asked for.
 
     Several ranges, and one of another content than there is now, are answered with all of it.
@@ -58,10 +61,10 @@ def send(request: Request, spooled: Spooled, headers: Mapping[str, str]) -> Repl
     Raises:
         RangeNotSatisfiableError: the range begins beyond the end.
     """
-    if request.if_none_match.star_tag:
+    if takes_any(environ):
         return Reply(UNCHANGED, headers)
     headers = {**headers, **spooled.told["headers"], "Accept-Ranges": "bytes"}
-    asked, length = _range(request, headers["ETag"]), spooled.length
+    asked, length = _range(environ, headers["ETag"]), spooled.length
     start, stop = (0, length) if asked is None else _within(asked, length)
     if asked is not None:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{length}"
@@ -69,10 +72,12 @@ def send(request: Request, spooled: Spooled, headers: Mapping[str, str]) -> Repl
     return Reply(OK if asked is None else PARTIAL, headers, Pieces(spooled, start, stop))
 
 
-def _range(request: Request, etag: str) -> Range | None:
+def _range(environ: Environ, etag: str) -> Range | None:
     """Give the one range of bytes that is asked for, if it counts."""
-    asked, condition = request.range, request.headers.get("If-Range", etag)
-    if request.method != "GET" or asked is None or asked.units != "bytes" or condition != etag:
+    asked = parse_range_header(environ.get("HTTP_RANGE"))
+    if environ["REQUEST_METHOD"] != "GET" or asked is None or asked.units != "bytes":
+        return None
+    if environ.get("HTTP_IF_RANGE", etag) != etag:
         return None
     return asked if len(asked.ranges) == 1 else None
 

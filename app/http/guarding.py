@@ -35,7 +35,7 @@ def guard(app: Flask, owners: Mapping[str, str]) -> None:
 
     @app.before_request
     def check() -> None:
-        visit, rule = visit_of(request), request.url_rule
+        visit, rule = visit_of(request.environ), request.url_rule
         if rule is not None:
             enter(visit, rule, owners)
             return

@@ -135,7 +135,7 @@ def health_blueprint(health: Health) -> Blueprint:
     @blueprint.doc(**_document("health"))
     def report() -> Response:
         """Tell what works and what does not."""
-        visit = visit_of(request)
+        visit = visit_of(request.environ)
         report = health.report(visit.current)
         datasets = cast("dict[str, str]", report["datasets"])
         report["datasets"] = {name: datasets[name] for name in datasets if visit.may_read(name)}
@@ -151,7 +151,7 @@ def health_blueprint(health: Health) -> Blueprint:
     @blueprint.doc(**_document("ready"))
     def ready() -> Response:
         """Tell whether a Generation can be served."""
-        current = visit_of(request).current
+        current = visit_of(request.environ).current
         body: dict[str, object] = {"status": "not ready" if current is None else "ready"}
         return respond(503 if current is None else 200, body)
 

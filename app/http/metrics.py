@@ -69,7 +69,7 @@ def metrics_blueprint(refresher: Refresher, health: Health, counts: Counts) -> B
 
     @blueprint.route("/metrics")
     def metrics() -> Response:
-        told = generate_latest(Figures(refresher, health, counts, visit_of(request)))
+        told = generate_latest(Figures(refresher, health, counts, visit_of(request.environ)))
         headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
         return Response(told, headers=headers)
 

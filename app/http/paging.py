@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 from app.errors import InvalidParameterError
 from app.http.parameters import Asked, Pairs
-from app.http.visit import LONGEST_ADDRESS
+from app.http.visit import LONGEST_ADDRESS, Environ, path_of
 from app.plugin.call import Place
 from app.query import Cursor
 
@@ -44,14 +44,14 @@ class Paging:
             raise _refused("cursor", f"it belongs to Generation {cursor.generation}", _OURS)
         return cls(path, asked, key, cursor, cursor.generation)
 
-    def place(self, generation: int, path: str, pairs: Pairs) -> Place:
+    def place(self, generation: int, environ: Environ, pairs: Pairs) -> Place:
         """Give where the page begins, and how the address of another one is written."""
 
         def address(after: tuple[object, ...]) -> str:
             question = _question(self.path, self.asked)
             text = Cursor(generation, after).sealed(question, self.key)
             others = [pair for pair in pairs if pair[0] != "cursor"]
-            following = f"{quote(path)}?{urlencode([*others, ('cursor', text)])}"
+            following = f"{quote(path_of(environ))}?{urlencode([*others, ('cursor', text)])}"
             if len(following) > LONGEST_ADDRESS:
                 message = "the values it orders by are too long for the address of the next page"
                 raise _refused("sort", message, "columns of shorter values")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from operator import attrgetter
 from urllib.parse import parse_qsl
 
 from app.dataset import Column, Dataset
@@ -40,6 +41,8 @@ def query_pairs(query_string: bytes) -> Pairs:
     Raises:
         InvalidParameterError: it is not UTF-8, or holds too many.
     """
+    if not query_string:
+        return ()
     try:
         return parse_qsl(
             query_string.decode(),
@@ -55,7 +58,7 @@ def query_pairs(query_string: bytes) -> Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The checked parameters of one request, with defaults filled in, and its filters."""
+    """The checked parameters of one request by name, defaults filled in, and its filters."""
 
     values: Mapping[str, object]
     where: tuple[Where, ...] = ()
@@ -79,9 +82,8 @@ class Asked:
         return value if isinstance(value, int) else None
 
     def _written(self, *without: str) -> str:
-        values = {name: value for name, value in self.values.items() if name not in without}
-        asked = [sorted(values.items()), canonical_filters(self.where)]
-        return json_bytes(asked).decode()
+        values = [each for each in self.values.items() if each[0] not in without]
+        return json_bytes([values, canonical_filters(self.where)]).decode()
 
 
 class ParameterTable:
@@ -98,6 +100,10 @@ class ParameterTable:
         self._dataset = dataset
         self.path = [each for each in parameters if f"{{{each.name}}}" in path]
         self.query = {each.name: each for each in parameters if each not in self.path}
+        # In one order, so that what is read is written in one way.
+        self._defaults = {
+            each.name: each.default for each in sorted(parameters, key=attrgetter("name"))
+        }
         self.filters = Filters(dataset, self.query) if filters and dataset else None
 
     def read(self, path: Mapping[str, str], pairs: Pairs) -> Asked:
@@ -110,19 +116,22 @@ class ParameterTable:
         for name, text in pairs:
             given.setdefault(name, []).append(text)
         faults: list[Fault] = []
-        values: dict[str, object] = {}
+        values = dict(self._defaults)
         rest = {name: each for name, each in given.items() if name not in self.query}
-        where = list(self._conditions(rest, faults))
+        where = tuple(self._conditions(rest, faults)) if rest else ()
         texts = {**{each.name: [path[each.name]] for each in self.path}, **given}
         for parameter in (*self.path, *self.query.values()):
+            name = parameter.name
+            if name not in texts and not parameter.required:
+                continue
             try:
-                values[parameter.name] = self._value(parameter, texts.get(parameter.name))
+                values[name] = self._value(parameter, texts.get(name))
             except _WrongError as wrong:
-                faults.append(wrong.fault(parameter.name))
+                faults.append(wrong.fault(name))
         if faults:
             told = "; ".join(f"{each['parameter']}: {each['message']}" for each in faults[:3])
             raise InvalidParameterError(sentence(told), errors=faults)
-        return Asked(values, tuple(where))
+        return Asked(values, where)
 
     def type_of(self, parameter: Parameter) -> str:
         """Give the name of a parameter's type, which may be that of a column."""
@@ -177,9 +186,7 @@ class ParameterTable:
 
     def _value(self, parameter: Parameter, texts: list[str] | None) -> object:
         if texts is None:
-            if parameter.required:
-                raise _WrongError("it is required", TYPES[self.type_of(parameter)].expected)
-            return parameter.default
+            raise _WrongError("it is required", TYPES[self.type_of(parameter)].expected)
         if parameter.many:
             # A choice may hold a comma itself.
             whole = len(texts) > 1 or texts[0] in parameter.choices

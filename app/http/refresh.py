@@ -72,7 +72,7 @@ def _add_trigger(blueprint: Blueprint, refresher: Refresher, attempts: Attempts)
     @blueprint.doc(**TRIGGER)
     def trigger() -> Response:
         """Trigger a refresh: read the registry and the sources again, and serve what they hold."""
-        visit = visit_of(request)
+        visit = visit_of(request.environ)
         call = attempts.call(request.environ, visit)
         with refresher.audit.attempt(call):
             visit.caller.require("refresh")
@@ -91,7 +91,7 @@ def _add_records(blueprint: Blueprint, refresher: Refresher) -> None:
     @blueprint.doc(**job_document("refresh_history", HISTORY, 401, 403))
     def history() -> Response:
         """List the jobs, newest first."""
-        visit_of(request).caller.require("refresh")
+        visit_of(request.environ).caller.require("refresh")
         marks = refresher.worker_marks()
         jobs = [job_view(job, marks) for job in refresher.jobs.history()]
         return _json({"jobs": jobs})
@@ -100,7 +100,7 @@ def _add_records(blueprint: Blueprint, refresher: Refresher) -> None:
     @blueprint.doc(**job_document("refresh_job", JOB, 401, 403, 404))
     def one(job_id: str) -> Response:
         """Show one job."""
-        visit_of(request).caller.require("refresh")
+        visit_of(request.environ).caller.require("refresh")
         return _json(job_view(refresher.jobs.job(job_id), refresher.worker_marks()))
 
 

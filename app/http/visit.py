@@ -1,11 +1,8 @@
 """A Visit: one request as the front knows it, handed to Flask in the WSGI environment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
-
-from flask import Request, request
-from werkzeug.local import LocalProxy
+from typing import Any
 
 from app.access import ADMIN, Caller
 from app.answers import Known
@@ -14,6 +11,8 @@ from app.errors import NoGenerationError
 from app.generation import Generation, Timing
 
 VISIT = "assay.visit"
+# What a server tells of a request; of our own it holds the Visit.
+Environ = Mapping[str, Any]
 # Of path and query together, as they are sent.
 LONGEST_ADDRESS = 8192
 
@@ -86,17 +85,17 @@ class Visit:
 
     def cache_control(self, datasets: Iterable[str]) -> str:
         """Give the header of what tells of these datasets: nobody keeps what needs a scope."""
-        public = all(self.access(name) == PUBLIC for name in datasets)
-        return "no-cache" if public else "private, no-store"
+        scopes = {self.access(name) for name in datasets}
+        return "no-cache" if scopes <= {PUBLIC} else "private, no-store"
 
 
-def current_request() -> Request:
-    """Give the request itself: each look at it through its stand-in is one at the context too."""
-    stand_in = cast("LocalProxy[Request]", request)
-    return stand_in._get_current_object()  # noqa: SLF001 - its documented name
-
-
-def visit_of(request: Request) -> Visit:
-    """Give the Visit that the front put into the request's environment."""
-    visit: Visit = request.environ[VISIT]
+def visit_of(environ: Environ) -> Visit:
+    """Give the Visit that the front put into the environment of a request."""
+    visit: Visit = environ[VISIT]
     return visit
+
+
+def path_of(environ: Environ) -> str:
+    """Give the path that is asked for, as Flask has it; what is no UTF-8 never comes here."""
+    path: str = environ.get("PATH_INFO", "")
+    return "/" + path.encode("latin-1").decode().lstrip("/")

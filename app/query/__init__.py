@@ -9,10 +9,11 @@ from app.query.export import export_stretches
 from app.query.filters import MOST_FILTERS, MOST_VALUES, Filters, canonical_filters, read_cell
 from app.query.measures import FUNCTIONS, functions_of, is_scalar, result_of
 from app.query.merging import Merge, merge
+from app.query.outline import Order, Outline
 from app.query.query import WINDOWS, AnyOf, Measure, Query, Where, Window, read_order
 from app.query.rollups import NUMBERS, compile_rollup, read_measure, rolled_up, sets_of
 from app.query.rows import NO_STAMP, JsonText, NanoTime, Rows, Stamp, WideInteger
-from app.query.stretch import KEYS, Order, Stretch, orders_of, stretch
+from app.query.stretch import KEYS, Stretch, orders_of, stretch
 from app.query.thinning import thin
 from app.query.types import OPERATORS, TYPES, Type, read_value, value_schema
 from app.query.unfit import unfit
@@ -41,6 +42,7 @@ __all__ = [
     "Merge",
     "NanoTime",
     "Order",
+    "Outline",
     "Query",
     "Rows",
     "Stamp",

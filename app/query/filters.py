@@ -81,6 +81,5 @@ def read_cell(column: Column, text: str) -> object:
 
 def canonical_filters(where: Sequence[Where]) -> list[tuple[str, str, object]]:
     """Give the conditions in one form, in whatever order they came; each is asked once."""
-    return sorted(
-        ((each.column, each.operator, each.value) for each in where), key=itemgetter(0, 1)
-    )
+    asked = [(each.column, each.operator, each.value) for each in where]
+    return sorted(asked, key=itemgetter(0, 1))

@@ -1,6 +1,6 @@
 """Rows: what a Statement gives back, and the Stamp that says what produced them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -57,12 +57,12 @@ class Stamp:
         )
 
     @classmethod
-    def of_rows(cls, lineage: Sequence[tuple[object, ...]]) -> "Stamp":
+    def of_rows(cls, lineage: Collection[tuple[object, ...]]) -> "Stamp":
         """Make that of rows by their ``dataset_id, model_version, generated_at``."""
         if not lineage:
             return NO_STAMP
         dataset_id, model_version, generated_at = max(lineage, key=itemgetter(2, 1, 0))
-        return cls.of((generated_at, model_version, dataset_id), {row[1] for row in lineage})
+        return cls.of((generated_at, model_version, dataset_id), [row[1] for row in lineage])
 
     @classmethod
     def of_versions(cls, versions: Iterable[Mapping[str, object]]) -> "Stamp":
@@ -75,6 +75,8 @@ class Stamp:
 
     def joined(self, other: "Stamp") -> "Stamp":
         """Give the Stamp of both together."""
+        if self is NO_STAMP:
+            return other
         newer = max(self, other, key=lambda each: each._order())  # noqa: SLF001 - its own kind
         versions = {*self.model_versions, *other.model_versions}
         return Stamp(
@@ -106,12 +108,12 @@ class Rows:
         return len(self.cells)
 
     def __iter__(self) -> Iterator[Mapping[str, object]]:
-        names = [column.name for column in self.columns]
-        return (dict(zip(names, row, strict=True)) for row in self.cells)
+        names = self._names
+        return iter([dict(zip(names, row, strict=True)) for row in self.cells])
 
     def only(self, names: Sequence[str]) -> "Rows":
         """Give the same rows with these columns alone, in this order."""
-        places = [[column.name for column in self.columns].index(name) for name in names]
+        places = [self._names.index(name) for name in names]
         if places == list(range(len(self.columns))):
             return self
         cells = [tuple(row[place] for place in places) for row in self.cells]
@@ -119,4 +121,8 @@ class Rows:
 
     def first(self) -> Mapping[str, object] | None:
         """Give the first row, if there is one."""
-        return next(iter(self), None)
+        return dict(zip(self._names, self.cells[0], strict=True)) if self.cells else None
+
+    @property
+    def _names(self) -> list[str]:
+        return [column.name for column in self.columns]

@@ -207,7 +207,10 @@ def _check_headers(environ: Mapping[str, Any]) -> None:
     # What is no length reads as none, and a refresh without a body is one of everything.
     if not _LENGTH.fullmatch(environ.get("CONTENT_LENGTH") or "0"):
         raise MalformedRequestError("The Content-Length is not a number of bytes.")
-    length = sum(len(name) + len(environ[name]) for name in environ if name.startswith("HTTP_"))
+    length = 0
+    for name, value in environ.items():
+        if name.startswith("HTTP_"):
+            length += len(name) + len(value)
     if length > _LONGEST_HEADERS:
         raise HeadersTooLargeError(f"The headers have {length} bytes.", allowed=_LONGEST_HEADERS)
 

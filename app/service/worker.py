@@ -1,6 +1,7 @@
 """What one worker holds for its whole life, and the front made of it."""
 
 import atexit
+import gc
 import os
 import secrets
 from threading import Event, Lock, Thread
@@ -197,6 +198,8 @@ def front_from_environment() -> "WSGIApplication":
     configure_logs(settings.log_level, lines=GatheredLines)
     # Arrow's own allocators keep what one large export has taken.
     pa.set_memory_pool(pa.system_memory_pool())
+    # What is imported stays: to look through it again would hold up every request meanwhile.
+    gc.freeze()
     return make_front(settings, watch=True)
 
 

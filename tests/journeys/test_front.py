@@ -1,9 +1,14 @@
 """Kept Answers leave from the front as they would from behind it, where nothing changed."""
 
+import gc
 import gzip
+import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from weakref import ref
 
 import pytest
 from flask import Flask
@@ -12,7 +17,7 @@ from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 from app.access import ANONYMOUS
 from app.http import VISIT, Visit
 from app.service import Worker, make_front
-from tests.conftest import forecast_columns
+from tests.conftest import ROOT, forecast_columns
 
 SERIES = "/api/v1/items/A/timeseries?start=2026-01-01&end=2026-01-10"
 ADDRESSES = [
@@ -142,3 +147,37 @@ def test_an_endpoint_answers_alike_with_flask_and_without(settings, path, header
         answers.append((status, sorted(told), b"".join(body) if method == "GET" else b""))
     assert answers[0] == answers[1]
     assert answers[0][0][:3] in {"200", "206", "304"}
+
+
+@pytest.mark.usefixtures("client")
+def test_what_a_request_held_goes_with_it_and_does_not_wait_for_the_collector(settings):
+    front, stock = make_front(settings), "/api/v1/inventory/A"
+    gc.disable()
+    try:
+        for address in (SERIES, stock, stock):
+            environ = EnvironBuilder(address).get_environ()
+            held = environ["test.held"] = type("Held", (), {})()
+            _, status, _ = run_wsgi_app(front, environ)
+            assert status == "200 OK"
+            seen = ref(held)
+            del environ, held
+            assert seen() is None, address
+    finally:
+        gc.enable()
+
+
+STARTED = """
+import gc
+from app.service import front_from_environment
+front_from_environment()
+print(len(gc.get_objects()) < gc.get_freeze_count())
+"""
+
+
+def test_a_worker_has_its_modules_looked_through_by_no_collection(settings):
+    told = {**os.environ, **settings.environment()}
+    ran = subprocess.run(
+        [sys.executable, "-c", STARTED], cwd=ROOT, env=told, capture_output=True, text=True,
+        timeout=60, check=True,
+    )  # fmt: skip
+    assert ran.stdout == "True\n"

@@ -36,14 +36,14 @@ def test_one_works_at_a_time_and_who_waited_longest_is_next(longer, wait_for):
     desk, at_work, most, order = Desk(20, Doorstep(0)), [], [], []
 
     def work(name):
-        with desk.turn():
+        with desk:
             at_work.append(name)
             most.append(len(at_work))
             order.append(name)
             time.sleep(0.005)
             at_work.remove(name)
 
-    with ThreadPoolExecutor(8) as threads, desk.turn():
+    with ThreadPoolExecutor(8) as threads, desk:
         for name in range(8):
             threads.submit(work, name)
             wait_for(lambda name=name: desk.queue.waiting == name + 1)
@@ -55,12 +55,12 @@ def test_who_leaves_lets_the_next_one_in_and_no_third(longer, wait_for):
     desk, began, go_on = Desk(20, Doorstep(0)), [], Event()
 
     def work(name):
-        with desk.turn():
+        with desk:
             began.append(name)
             go_on.wait(5)
 
     with ThreadPoolExecutor(2) as threads:
-        with desk.turn():
+        with desk:
             for count, name in enumerate("ab", 1):
                 threads.submit(work, name)
                 wait_for(lambda count=count: desk.queue.waiting == count)
@@ -80,10 +80,10 @@ def test_nobody_waits_long_for_who_waits_for_something_else(desk):
 
     def work():
         started = time.monotonic()
-        with desk.turn():
+        with desk:
             waited.append(time.monotonic() - started)
 
-    with ThreadPoolExecutor(4) as threads, desk.turn():
+    with ThreadPoolExecutor(4) as threads, desk:
         for _ in range(4):
             threads.submit(work)
         # Where nobody took the turn from this one, the others would never come to theirs.
@@ -94,7 +94,7 @@ def test_nobody_waits_long_for_who_waits_for_something_else(desk):
 
 def test_a_fault_gives_the_desk_back(desk):
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), desk.turn():
+        with pytest.raises(ZeroDivisionError), desk:
             raise ZeroDivisionError
     assert desk.queue.running == 0
 

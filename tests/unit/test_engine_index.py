@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import inf, nan
+from weakref import ref
 
 import pyarrow as pa
 import pytest
@@ -113,6 +114,15 @@ def test_many_rows_are_left_to_the_engine(bench):
     _, table = loaded = bench.load({"k": range(10_001)}, index_bytes=LARGE)
     query = Query(loaded[0], sort=("k",))
     assert bench.index(table).read(stretched(query)) is None
+
+
+def test_an_index_goes_when_nobody_refers_to_it_whatever_was_read(bench):
+    dataset, table = bench.load({"k": range(10)}, index_bytes=LARGE)
+    index = bench.index(table)
+    assert len(index.read(stretched(Query(dataset, sort=("k",))))) == 10
+    seen = ref(index)
+    del index
+    assert seen() is None
 
 
 @pytest.mark.parametrize("most", [0, 100])

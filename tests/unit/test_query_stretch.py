@@ -93,8 +93,8 @@ def test_a_renamed_dataset_is_read_by_the_names_of_its_table():
     where = (Where("item_id", "gt", "a"),)
     query = Query(renamed, ("x", "category"), where, sort=("item_id", "day", "run"))
     asked = stretch(query, orders_of(renamed)[KEYS])
-    assert asked.order == tuple((name, False) for name in SALES.keys)
-    assert [column.stored for column in asked.columns] == ["x", Constant("all")]
+    assert asked.outline.order == tuple((name, False) for name in SALES.keys)
+    assert [column.stored for column in asked.outline.columns] == ["x", Constant("all")]
 
 
 TIMED = replace(SALES, time="day")

@@ -1,0 +1,88 @@
+"""One column of an index: its cells by their places, as a Statement would give them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from app.dataset import Constant
+from app.engine.held import Held
+from app.engine.sorted import Sorted
+
+# Numbers of Arrow by the letters that a view of memory has for them.
+_LETTERS: Mapping[str, Any] = {
+    "int8": "b",
+    "int16": "h",
+    "int32": "i",
+    "int64": "q",
+    "float": "f",
+    "double": "d",
+    "uint8": "B",
+    "uint16": "H",
+    "uint32": "I",
+    "uint64": "Q",
+}
+
+
+class Indexed:
+    """The cells of one column, each as a Statement would give it."""
+
+    def __init__(self, column: pa.Array, how: Held) -> None:
+        self._how = how
+        # As the engine would give it in a batch, but for how often a value is written.
+        self.stored = column if how.as_stored else None
+        self._known: Mapping[Any, Any] | None = None
+        if isinstance(column, pa.DictionaryArray):
+            values = Indexed(column.dictionary, how).between(0, len(column.dictionary))
+            self._known = {None: None, **dict(enumerate(values))}
+            column = column.indices
+        elif how.viewed is not None:
+            column = column.view(how.viewed)
+        self._column = column
+        self._numbers = _numbers(column)
+
+    def sought(self, *, falling: bool) -> Sorted:
+        """Give what a search looks into: numbers where each stands for a cell, as none lacks."""
+        if self._numbers is None:
+            return Sorted(self, falling)
+        read = self._how.read if self._known is None else self._known.__getitem__
+        return Sorted(self._numbers, falling, read)
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    def __getitem__(self, place: int) -> Any:  # noqa: ANN401 - a cell, of its own type
+        return self.between(place, 1)[0]
+
+    def between(self, first: int, count: int) -> list[Any]:
+        """Give so many cells from one on."""
+        numbers = self._numbers
+        cells: list[Any] = (
+            self._column.slice(first, count).to_pylist()
+            if numbers is None
+            else numbers[first : first + count].tolist()
+        )
+        known, read = self._known, self._how.read
+        if known is None and read is not None:
+            # Most stretches hold few different moments.
+            known = {each: None if each is None else read(each) for each in set(cells)}
+        return cells if known is None else list(map(known.__getitem__, cells))
+
+
+class Repeated:
+    """A Constant, as if it were a column."""
+
+    def __init__(self, constant: Constant) -> None:
+        self._value = constant.value
+
+    def between(self, _: int, count: int) -> list[Any]:
+        """Give it so many times."""
+        return [self._value] * count
+
+
+def _numbers(column: pa.Array) -> memoryview | None:
+    """Look at the numbers of a column as they are: Arrow makes an object of each one first."""
+    letter = _LETTERS.get(str(column.type))
+    if letter is None or column.null_count:
+        return None
+    return memoryview(column.buffers()[1]).cast(letter)
