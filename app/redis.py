@@ -7,14 +7,12 @@ hold a password.
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
+from importlib import import_module
 from threading import Lock
 from time import monotonic
 from typing import Any
 
 import structlog
-from redis import ConnectionPool
-from redis import Redis as Client
-from redis.exceptions import ResponseError
 
 log = structlog.get_logger()
 
@@ -44,8 +42,11 @@ class Redis:
     """
 
     def __init__(self, url: str, key: bytes) -> None:
-        self.pool = ConnectionPool.from_url(url, **_PATIENCE)
-        self.client = Client(connection_pool=self.pool)
+        # Found by its name: a worker that is told of no Redis is ready sooner without.
+        library = import_module("redis")
+        self.pool = library.ConnectionPool.from_url(url, **_PATIENCE)
+        self.client = library.Redis(connection_pool=self.pool)
+        self._refusal: type[Exception] = library.ResponseError
         self.prefix = f"assay:{blake2b(key=key, digest_size=8, person=b'redis').hexdigest()}:"
         self._gone = False
         self._again = self._quiet_until = 0.0
@@ -62,7 +63,7 @@ class Redis:
             raise NoRedisError
         try:
             yield
-        except ResponseError as error:
+        except self._refusal as error:
             self._come_back()
             self._tell_refusal(error)
             raise NoRedisError from None

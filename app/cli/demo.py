@@ -6,8 +6,8 @@ import click
 
 from app.access import drop_key, keep_key, new_key, read_keys
 from app.cli.demo_data import write_demo_data
-from app.cli.progress import told_settings
 from app.cli.serving import check_port, first_generation, run_server
+from app.cli.telling import told_settings
 from app.settings import Settings
 
 _DEMO = "demo"

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from app.cli.progress import refused, told_settings
+from app.cli.telling import refused, told_settings
 from app.errors import ServiceError
 from app.http import document_of
 from app.registry import yaml_text

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from app.access import SCOPES, KeyFileError, KeyRecord, keep_key, new_key, read_keys, revoke_key
-from app.cli.progress import told_settings
+from app.cli.telling import told_settings
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=3660)

@@ -4,7 +4,8 @@ import json
 
 import click
 
-from app.cli.progress import follow, lines_of_plan, refused, tell, told_settings
+from app.cli.progress import follow, lines_of_plan
+from app.cli.telling import refused, tell, told_settings
 from app.discovery import Plugins
 from app.errors import ServiceError
 from app.generation import Store

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from app.cli.progress import refused, tell, told_settings
+from app.cli.telling import refused, tell, told_settings
 from app.errors import RegistryError, ServiceError
 from app.refresh import Tools, check_data
 from app.registry import json_schema, read_registry

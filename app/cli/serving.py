@@ -1,10 +1,13 @@
-"""The command that serves: a first Generation where there is none, and the server."""
+"""The command that serves: a first Generation where there is none, and the server.
+
+Each worker imports the service for itself, so that this process imports no more of it than it asks.
+"""
 
 import errno
 import multiprocessing
 import os
 import socket
-from typing import NoReturn
+from importlib import import_module
 
 import click
 from granian import Granian
@@ -12,12 +15,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 
 from app.access import KeyFileError, open_keyring
-from app.cli.progress import follow, tell, told_settings
-from app.discovery import Plugins
+from app.cli.telling import tell, told_settings
 from app.errors import RegistryError
-from app.generation import Store
 from app.logs import configure_logs, server_logging
-from app.refresh import Refresher, Request
+from app.pointer import named_in
 from app.registry import read_registry
 from app.settings import Settings
 
@@ -42,24 +43,16 @@ def first_generation(settings: Settings) -> None:
     Raises:
         SystemExit: there is none, and none can be made.
     """
-    store = Store.at(settings.state)
-    if store.current() is not None:
-        try:
-            read_registry(settings.registry)
-        except RegistryError as error:
-            told = "the registry is broken; the last Generation is served, degraded:"
-            click.echo(told, err=True)
-            tell(error)
+    if named_in(settings.state) is None:
+        # Found by its name: a service that has a Generation starts without all that makes one.
+        import_module("app.cli.first").make_first(settings)
         return
-    refresher = Refresher(settings, store, Plugins(settings.plugins))
     try:
-        job = follow(refresher, refresher.trigger(Request(by="serve")))
+        read_registry(settings.registry)
     except RegistryError as error:
+        told = "the registry is broken; the last Generation is served, degraded:"
+        click.echo(told, err=True)
         tell(error)
-        _give_up()
-    if job.problem is not None:
-        tell(job.problem)
-        _give_up()
 
 
 def run_server(settings: Settings) -> None:
@@ -113,7 +106,3 @@ def _check_keys(settings: Settings) -> None:
     if problem:
         told = f"the keys file is broken, nobody has one of its keys: {problem}"
         click.echo(told, err=True)
-
-
-def _give_up() -> NoReturn:
-    raise click.ClickException("there is nothing to serve: no Generation was ever made")

@@ -17,7 +17,9 @@ from pathlib import Path
 from app.engine import index_suffix
 from app.errors import NoRoomError, ServiceError, StateError
 from app.generation.manifest import Manifest
+from app.pointer import named_in, pointer_in
 
+_NEXT = "NEXT"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FOLDERS = ("generations", "tables", "jobs", "staging", "aside", "spill", "spool", "workers")
 
@@ -78,11 +80,11 @@ class Store:
     @property
     def pointer(self) -> Path:
         """Give the one symlink whose replacement is the commit."""
-        return self.path / "CURRENT"
+        return pointer_in(self.path)
 
     def current(self) -> str | None:
         """Read the pointer: the name of the current manifest, or None before the first commit."""
-        return _read_link(f"{self.path}/CURRENT")
+        return named_in(self.path)
 
     def manifest(self, name: str) -> Manifest:
         """Read a manifest by its name.
@@ -126,11 +128,11 @@ class Store:
 
     def announce(self, manifest: Manifest) -> None:
         """Tell the workers which Generation comes next, so that they can get ready."""
-        self._link(self.path / "NEXT", manifest)
+        self._link(self.path / _NEXT, manifest)
 
     def announced(self) -> str | None:
         """Read the name of the manifest that was announced last."""
-        return _read_link(f"{self.path}/NEXT")
+        return named_in(self.path, _NEXT)
 
     def point(self, manifest: Manifest) -> None:
         """Move the pointer to a manifest that is written: the commit."""
@@ -191,14 +193,6 @@ def state_refusal(error: OSError) -> ServiceError:
         return NoRoomError("The state directory is full.")
     reason = os.strerror(error.errno) if error.errno else type(error).__name__
     return StateError(f"The state directory cannot be used: {reason}.")
-
-
-def _read_link(link: str) -> str | None:
-    # Each request reads one: a Path would cost more than the reading.
-    try:
-        return os.readlink(link).rpartition("/")[2]  # noqa: PTH115 - as above
-    except FileNotFoundError:
-        return None
 
 
 def _remove(path: Path) -> None:

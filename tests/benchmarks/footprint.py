@@ -1,5 +1,6 @@
 """Footprint: memory, and how soon a target is ready, each alone on what it has loaded."""
 
+from dataclasses import dataclass
 from itertools import islice
 
 from tests.benchmarks.connection import Connection
@@ -10,49 +11,54 @@ from tests.benchmarks.target import Target
 from tests.benchmarks.workload import ALL, draws
 
 _WORKERS = (1, 2, 4)
-# So that every worker has its share of the work.
-_CONNECTIONS = 16
 
 
-def weigh(target: Target, place: Place, figures: Figures) -> None:
-    """Start a target, look at its memory, and again when it has done some work.
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Weighs targets in one place, idle and when so many clients have used them."""
 
-    One with workers is started with several numbers of them.
+    place: Place
+    clients: int
+    figures: Figures
 
-    Raises:
-        NotStartedError: it does not start.
-    """
-    Launch.at(target, place).load()
-    if "workers" not in target.values:
-        _weigh(target, target.name, place, figures)
-        return
-    names = [f"{target.name}, workers: {number}" for number in _WORKERS]
-    for number, name in zip(_WORKERS, names, strict=True):
-        _weigh(target.having(workers=number), name, place, figures)
-    for what in ("idle_mb", "used_mb"):
-        more = figures["footprint", names[-1], what] - figures["footprint", names[0], what]
-        each = more / (_WORKERS[-1] - _WORKERS[0])
-        figures.add("footprint", f"{target.name}, each further worker", **{what: each})
+    def weigh(self, target: Target) -> None:
+        """Start a target, look at its memory, and again when it has done some work.
 
+        One with workers is started with several numbers of them.
 
-def _weigh(target: Target, name: str, place: Place, figures: Figures) -> None:
-    with running(target, place) as service:
-        service.rest()
-        idle = service.memory_mb()
-        _use(service, place.items)
-        service.rest()
-        used = service.memory_mb()
-        figures.add("footprint", name, ready_s=service.ready_seconds, idle_mb=idle, used_mb=used)
+        Raises:
+            NotStartedError: it does not start.
+        """
+        Launch.at(target, self.place).load()
+        if "workers" not in target.values:
+            self._weigh(target, target.name)
+            return
+        names = [f"{target.name}, workers: {number}" for number in _WORKERS]
+        for number, name in zip(_WORKERS, names, strict=True):
+            self._weigh(target.having(workers=number), name)
+        for what in ("idle_mb", "used_mb"):
+            few, many = (self.figures["footprint", name, what] for name in (names[0], names[-1]))
+            each = (many - few) / (_WORKERS[-1] - _WORKERS[0])
+            self.figures.add("footprint", f"{target.name}, each further worker", **{what: each})
 
+    def _weigh(self, target: Target, name: str) -> None:
+        with running(target, self.place) as service:
+            service.rest()
+            idle = service.memory_mb()
+            self._use(service)
+            service.rest()
+            found = {"ready_s": service.ready_seconds, "idle_mb": idle}
+            self.figures.add("footprint", name, **found, used_mb=service.memory_mb())
 
-def _use(service: Service, items: int) -> None:
-    """Put every workload once by each of some clients."""
-    # Other questions for each number of workers: exports that were made before are only read.
-    first = _CONNECTIONS * int(service.target.values.get("workers", 0))
-    for workload in ALL:
-        ask = service.target.asks.get(workload.name)
-        if ask is None:
-            continue
-        for values in islice(draws(workload, items), first, first + _CONNECTIONS):
-            with Connection(service.port) as connection:
-                connection.ask(ask.request(values))
+    def _use(self, service: Service) -> None:
+        """Put every workload once by each client."""
+        # Other questions for each number of workers: exports that were made before are only read.
+        first = self.clients * int(service.target.values.get("workers", 0))
+        for workload in ALL:
+            ask = service.target.asks.get(workload.name)
+            if ask is None:
+                continue
+            values = draws(workload, self.place.items)
+            for each in islice(values, first, first + self.clients):
+                with Connection(service.port) as connection:
+                    connection.ask(ask.request(each))

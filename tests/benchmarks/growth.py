@@ -12,9 +12,16 @@ PUT = ("range", "lookup", "summary", "page")
 
 
 def grow(
-    targets: Sequence[Target], places: Mapping[str, Place], figures: Figures, tell: Tell
+    targets: Sequence[Target],
+    places: Mapping[str, Place],
+    seconds: float,
+    told: tuple[Figures, Tell],
 ) -> None:
-    """Put some workloads in each place, by one client; figures begin with the name of the place."""
+    """Put some workloads in each place, by one client for so many seconds each.
+
+    Figures begin with the name of the place.
+    """
+    figures, tell = told
     for size, place in places.items():
         found = Figures(notes=figures.notes)
         with all_running(targets, place, figures.notes) as services:
@@ -24,7 +31,7 @@ def grow(
                 told = {f"{size}_{name}": value for name, value in loaded.items() if value}
                 figures.add("growth", service.target.name, **told)
             cells = checked_cells(services, [NAMED[name] for name in PUT], place.items, found)
-            play_rounds(cells, Pace(rounds=1, many=0), found, tell)
+            play_rounds(cells, Pace(rounds=1, one=seconds, many=0), found, tell)
         for name in PUT:
             for target in found.targets(name):
                 took = found[name, target, "p50_ms"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.benchmarks.figures import Figures
-from tests.benchmarks.footprint import weigh
+from tests.benchmarks.footprint import Scale
 from tests.benchmarks.growth import grow
 from tests.benchmarks.place import Place, write_gold
 from tests.benchmarks.pressure import press
@@ -28,6 +28,7 @@ class Run:
 
     Gold tables are kept in ``folder``; all else that is written there goes with the run.
     There are ``growth`` times as many items to look at growth, and each look takes ``seconds``.
+    Memory is looked at when so many ``clients`` have used it: every worker has its share of them.
     """
 
     folder: Path
@@ -38,6 +39,7 @@ class Run:
     growth: int = 10
     pace: Pace = field(default_factory=Pace)
     seconds: float = 8.0
+    clients: int = 16
 
     def figures(self, tell: Tell) -> Figures:
         """Measure it all."""
@@ -48,7 +50,8 @@ class Run:
             if "growth" in self.parts:
                 targets = [read_target(name) for name in _GROWN if name in self.targets]
                 with self._place(self.items * self.growth) as grown:
-                    grow(targets, {"1x": place, f"{self.growth}x": grown}, figures, tell)
+                    places = {"1x": place, f"{self.growth}x": grown}
+                    grow(targets, places, self.pace.one, (figures, tell))
         return figures
 
     @contextmanager
@@ -73,7 +76,7 @@ class Run:
             for name in (name for name in _WEIGHED if name in self.targets):
                 tell(f"footprint of {name}")
                 try:
-                    weigh(read_target(name), place, figures)
+                    Scale(place, self.clients, figures).weigh(read_target(name))
                 except NotStartedError as error:
                     figures.notes.append(f"{name} has no footprint, {error}")
         if "pressure" in self.parts:

@@ -263,3 +263,22 @@ def test_a_command_is_loaded_when_it_is_asked_for():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ran.stdout == "set()\n"
+
+
+HEAVY = {"duckdb", "flask", "limits", "pyarrow", "redis", "sqlglot"}
+ENTRANCES = {
+    # What starts the workers, of a service that has a Generation.
+    "app.cli.serving": HEAVY,
+    # A worker, of a service that is told of no Redis.
+    "app.service": {"limits", "redis"},
+}
+
+
+@pytest.mark.parametrize("module", ENTRANCES)
+def test_a_start_imports_nothing_that_it_does_not_need(module):
+    code = f"import sys, {module}; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert module in ran.stdout.split()
+    assert ENTRANCES[module] & set(ran.stdout.split()) == set()

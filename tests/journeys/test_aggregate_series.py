@@ -9,11 +9,11 @@ SERIES = "/api/v1/datasets/forecasts/series"
 
 
 @pytest.fixture
-def get(client):
+def get(dashboard):
     """Asks a route; gives the body, which has to be an answer unless a status is expected."""
 
     def ask(path, status=200, **query):
-        response = client.get(f"{path}?{urlencode(query)}")
+        response = dashboard.get(f"{path}?{urlencode(query)}")
         assert response.status_code == status, response.json
         return response.json
 
@@ -37,12 +37,12 @@ def test_figures_by_group_and_window_come_with_their_lineage(get):
     assert body["metadata"]["model_versions"] == ["v0", "v1"]
 
 
-def test_figures_are_paged_without_a_gap(client, get):
+def test_figures_are_paged_without_a_gap(dashboard, get):
     asked = {"group_by": "item_id,date", "sort": "-count_distinct_source", "limit": 7}
     body = get(AGGREGATE, **asked, measures="count_distinct:source")
     pages = [body["data"]]
     while body["next"]:
-        body = client.get(body["next"]).json
+        body = dashboard.get(body["next"]).json
         pages.append(body["data"])
     found = [(row["item_id"], row["date"]) for page in pages for row in page]
     assert [len(page) for page in pages] == [7, 7, 6]
@@ -93,8 +93,8 @@ def test_what_a_series_cannot_be_asked_is_refused_by_name(get, asked, parameter)
     assert [each["parameter"] for each in get(SERIES, 400, **asked)["errors"]] == [parameter]
 
 
-def test_both_are_documented_with_what_this_dataset_has(client):
-    document = client.get("/openapi.json").json
+def test_both_are_documented_with_what_this_dataset_has(dashboard):
+    document = dashboard.get("/openapi.json").json
     schemas = document["components"]["schemas"]
     assert "avg:forecast" in schemas["forecasts.value"]["enum"]
     record = schemas["forecasts.aggregate"]["properties"]["data"]["items"]["properties"]

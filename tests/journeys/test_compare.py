@@ -52,8 +52,8 @@ def test_a_page_goes_on_in_its_generation_after_a_refresh(rerun, write_table, re
     assert (page.headers["X-Generation"], len(page.json["data"])) == ("2", 7)
 
 
-def test_two_model_versions_of_one_generation_are_compared(client):
-    found = client.get(f"{COMPARE}?a=v0&b=v1").json
+def test_two_model_versions_of_one_generation_are_compared(dashboard):
+    found = dashboard.get(f"{COMPARE}?a=v0&b=v1").json
     assert [found[name] for name in ("only_a", "only_b", "different", "same")] == [4, 16, 0, 0]
     assert found["metadata"]["model_versions"] == ["v0", "v1"]
 
@@ -74,8 +74,8 @@ def test_a_generation_whose_table_is_the_same_differs_in_nothing(rerun):
         ("?with=generation:99", 410, "generation-gone"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(client, query, status, slug):
-    refused = client.get(COMPARE + query)
+def test_what_cannot_be_compared_is_refused(dashboard, query, status, slug):
+    refused = dashboard.get(COMPARE + query)
     assert (refused.status_code, refused.json["type"].rpartition(":")[2]) == (status, slug)
 
 

@@ -92,7 +92,7 @@ def test_a_storm_of_refreshes_shows_no_reader_a_wrong_answer(
     threads += [producer, *([killer] if killing else [])]
     for thread in threads:
         thread.start()
-    rage(refreshers, seconds=60 if soak else 12)
+    rage(refreshers, seconds=60 if soak else 10)
     storm.over.set()
     for thread in threads:
         thread.join(60)
@@ -143,7 +143,7 @@ def produce(write_table, over):
 
 def kill_some(running, settings, over):
     draw = random.Random(7)
-    while not over.wait(6):
+    while not over.wait(4):
         workers = [p for p in psutil.Process(running.process.pid).children() if is_worker(p)]
         builders = [p for p in psutil.process_iter() if is_builder(p, settings)]
         victims = builders if builders and draw.random() < 0.5 else workers

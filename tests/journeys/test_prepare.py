@@ -42,22 +42,25 @@ def told(answer):
     return {part: read for part, read, _ in parts}
 
 
-@pytest.fixture
-def prepared(registry_file, refresh, client, admin):
+@pytest.fixture(scope="module")
+def prepared(dashboard, dashboard_settings, dashboard_admin):
     """The answers of a Generation without anything prepared; then it is refreshed with it."""
-    plain = {address: client.get(address).json for address in READ}
-    text = registry_file.read_text()
+    plain = {address: dashboard.get(address).json for address in READ}
+    text = dashboard_settings.registry.read_text()
     place = "    endpoints:\n      timeseries"
     assert place in text
-    registry_file.write_text(text.replace(place, f"{PREPARE.strip(chr(10))}\n{place}"))
-    answer = client.post("/api/v1/data/refresh", headers={**admin, "Prefer": "wait=30"})
+    dashboard_settings.registry.write_text(
+        text.replace(place, f"{PREPARE.strip(chr(10))}\n{place}")
+    )
+    headers = {**dashboard_admin, "Prefer": "wait=30"}
+    answer = dashboard.post("/api/v1/data/refresh", headers=headers)
     assert answer.json["generation"] == {"from": 1, "to": 2}
     return plain
 
 
 @pytest.mark.parametrize("address", READ)
-def test_an_answer_is_the_same_and_says_what_was_read(prepared, client, address):
-    answer = client.get(address)
+def test_an_answer_is_the_same_and_says_what_was_read(prepared, dashboard, address):
+    answer = dashboard.get(address)
     timing = told(answer)
     assert timing["engine"].split()[0] == READ[address]
     assert set(timing) == {"plan", "engine", "encode"}
@@ -66,13 +69,13 @@ def test_an_answer_is_the_same_and_says_what_was_read(prepared, client, address)
         {**each, "next": bool(each.get("next"))} for each in (prepared[address], answer.json)
     )
     assert after == {**before, "metadata": {**before["metadata"], "generation": 2}}
-    assert client.get(address).headers["Server-Timing"] == "kept"
+    assert dashboard.get(address).headers["Server-Timing"] == "kept"
 
 
-def test_an_export_says_what_it_cost_once(prepared, client):
+def test_an_export_says_what_it_cost_once(prepared, dashboard):
     address = f"{FORECASTS}/rows.csv"
-    assert list(told(client.get(address))) == ["export"]
-    assert client.get(address).headers["Server-Timing"] == "kept"
+    assert list(told(dashboard.get(address))) == ["export"]
+    assert dashboard.get(address).headers["Server-Timing"] == "kept"
 
 
 def test_what_is_left_out_is_told_by_the_refresh(registry_file, refresh, client, admin):

@@ -118,7 +118,7 @@ def test_slow_clients_keep_nobody_waiting(server, long_table, admin, soak):
             open_links.enter_context(half_body(port, admin["X-API-Key"]))
         for _ in range(many // 4):
             open_links.enter_context(reads_nothing(port))
-        honest, health = looked_at(port, 30 if soak else 6)
+        honest, health = looked_at(port, 30 if soak else 4)
     told("beside slow clients", honest, health)
     assert set(honest.statuses) == set(health.statuses) == {200}
     assert percentile(honest.took, 0.99) <= 1
@@ -213,13 +213,13 @@ def test_hungry_questions_leave_the_small_ones_their_answers(server, long_table,
     long_table(3_000 if soak else 600)
     running = server(workers=1, engine_memory=256 * MEGABYTE)
     port, (worker,) = port_of(running), workers(running)
-    idle = looked_at(port, 3)
+    idle = looked_at(port, 1)
     hungry, before = Devourers(port, worker), worker.memory_full_info().pss
     with ThreadPoolExecutor(9) as threads:
         for each in [hungry.devour] * 8:
             threads.submit(each)
         threads.submit(hungry.watch)
-        busy = looked_at(port, 20 if soak else 6)
+        busy = looked_at(port, 20 if soak else 4)
         hungry.over.set()
     told("idle", *idle)
     told("beside hungry ones", *busy)

@@ -20,7 +20,7 @@ from tests.journeys.conftest import STAMP, UTC_TIME, items_named
 
 ITEMS = [f"I-{number}" for number in range(40)]
 DAYS = 60
-READERS = 16
+READERS = 8
 REFRESHES = 30
 # So that the builder, which gives way to the workers, has its turns.
 PAUSE_SECONDS = 0.04

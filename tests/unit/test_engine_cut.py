@@ -87,7 +87,7 @@ def exports(draw):
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(exports(), st.sampled_from(["json", "csv", "parquet", "arrow", "arrows"]))
 def test_an_export_out_of_an_index_is_what_the_engine_gives(both, question, form):
     dataset, index, engine = both

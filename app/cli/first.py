@@ -1,0 +1,34 @@
+"""Makes the first Generation, where a service is to start and there is none."""
+
+from typing import NoReturn
+
+import click
+
+from app.cli.progress import follow
+from app.cli.telling import tell
+from app.discovery import Plugins
+from app.errors import RegistryError
+from app.generation import Store
+from app.refresh import Refresher, Request
+from app.settings import Settings
+
+
+def make_first(settings: Settings) -> None:
+    """Make a Generation.
+
+    Raises:
+        SystemExit: none can be made.
+    """
+    refresher = Refresher(settings, Store.at(settings.state), Plugins(settings.plugins))
+    try:
+        job = follow(refresher, refresher.trigger(Request(by="serve")))
+    except RegistryError as error:
+        tell(error)
+        _give_up()
+    if job.problem is not None:
+        tell(job.problem)
+        _give_up()
+
+
+def _give_up() -> NoReturn:
+    raise click.ClickException("there is nothing to serve: no Generation was ever made")
