@@ -1,7 +1,7 @@
 """Cuts a stretch out of an index by the column: even batches, and the Stamp of their rows."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -93,6 +93,9 @@ def _batches(rows: _Rows, asked: Stretch) -> Iterator[pa.RecordBatch]:
 
 def _stamp(rows: _Rows, asked: Stretch) -> Stamp:
     """Give the lineage of all rows: each is looked at once, by its dataset_id and model_version."""
+    if rows.places is not None and rows.count == len(rows.places):
+        # Of all rows the order tells nothing.
+        rows = replace(rows, places=None)
     dataset_id, model_version, generated_at = (
         rows.cells(name, 0, rows.count) for name in asked.outline.lineage
     )

@@ -41,29 +41,38 @@ def joined(*parts: object, null: str = "") -> Column:
 
 
 def _folded(parts: tuple[object, ...], null: str) -> Iterator[object]:
-    """Give fewer parts: what repeats is put together with what stands before it."""
-    before = ""
+    """Give fewer parts: what repeats is put together with what stands before and behind it."""
+    text = ""
     held: Column | None = None
     for part in parts:
         if isinstance(part, str):
-            before += part
-            continue
-        coded = _known(part, before, null) if _is_coded(part) else None
-        both = None if held is None or coded is None else _both(held, coded)
-        if held is not None and both is None:
-            yield plain(held)
-        if coded is None:
-            yield from (before, part)
-        before, held = "", coded if both is None else both
-    if held is not None:
-        yield plain(held)
-    yield before
+            text += part
+        elif _is_coded(part):
+            coded = _known(part, text, null)
+            both = None if held is None else _both(held, coded)
+            if held is not None and both is None:
+                yield plain(held)
+            text, held = "", coded if both is None else both
+        else:
+            yield from _ended(held, text)
+            yield part
+            text, held = "", None
+    yield from _ended(held, text)
+
+
+def _ended(held: Column | None, text: str) -> Iterator[object]:
+    """Give what is held, if anything, with the text behind it."""
+    if held is not None and text:
+        held = pa.DictionaryArray.from_arrays(held.indices, _join(held.dictionary, text, null=""))
+    yield text if held is None else plain(held)
 
 
 def _known(part: Column, before: str, null: str) -> Column:
     """Give texts with what stands before each; none of them is null."""
-    texts = pa.concat_arrays([part.dictionary, pa.array([null])])
-    numbers = pc.fill_null(part.indices, len(part.dictionary))
+    texts, numbers = part.dictionary, part.indices
+    if numbers.null_count:
+        numbers = pc.fill_null(numbers, len(texts))
+        texts = pa.concat_arrays([texts, pa.array([null])])
     return pa.DictionaryArray.from_arrays(numbers, _join(before, texts, null=null))
 
 

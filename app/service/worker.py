@@ -8,7 +8,6 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import structlog
 
 from app.access import Admission, open_keyring
@@ -33,6 +32,7 @@ from app.redis import Redis
 from app.refresh import Refresher
 from app.service.extras import tracing_of
 from app.service.front import Front
+from app.service.libraries import settle_libraries
 from app.service.manners import Manners
 from app.settings import DESK_WAITING, DOORSTEP_PLACES, Settings, read_settings
 
@@ -196,8 +196,7 @@ def front_from_environment() -> "WSGIApplication":
     """Make the WSGI callable of a worker by the environment's settings."""
     settings = read_settings(os.environ)
     configure_logs(settings.log_level, lines=GatheredLines)
-    # Arrow's own allocators keep what one large export has taken.
-    pa.set_memory_pool(pa.system_memory_pool())
+    settle_libraries()
     # What is imported stays: to look through it again would hold up every request meanwhile.
     gc.freeze()
     return make_front(settings, watch=True)
