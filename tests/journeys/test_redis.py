@@ -76,7 +76,7 @@ def ask(server, path, method="GET", **headers):
 
 
 def cache_of(server, request_id):
-    for line in server.told().splitlines():
+    for line in server.log.read_text().splitlines():
         if f'"request_id":"{request_id}"' in line:
             return json.loads(line)["cache"]
     return None
