@@ -33,9 +33,8 @@ class Lines:
 class GatheredLines(Lines):
     """Writes together what comes within some milliseconds, by a thread of its own.
 
-    Who writes lets go of the interpreter and has to queue for it again: for each line by itself
-    that would cost as much as a kept answer. What was put is written before the process exits,
-    unless it is killed.
+    Whoever reads the log slowly keeps no request waiting, up to some thousand lines. What was put
+    is written before the process exits, unless it is killed.
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import random
 import subprocess
 import sys
@@ -265,3 +266,18 @@ def test_gathered_lines_are_written_before_the_process_exits():
     words = [sys.executable, "-c", textwrap.dedent(code)]
     told = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert [json.loads(line)["number"] for line in told.splitlines()] == [*range(500)]
+
+
+def test_who_reads_the_log_slowly_keeps_nobody_waiting():
+    receiving, sending = os.pipe()
+    with os.fdopen(receiving) as reader, ThreadPoolExecutor(1) as threads:
+        with os.fdopen(sending, "w") as stream:
+            lines = GatheredLines(stream)
+            started = time.monotonic()
+            # Many times what a pipe holds, and nobody reads.
+            for number in range(9_000):
+                lines.put(f"{number:>200}")
+            assert time.monotonic() - started < 5
+            told = threads.submit(reader.readlines)
+            lines.write_out()
+        assert [int(line) for line in told.result()] == [*range(9_000)]
