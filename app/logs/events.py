@@ -5,19 +5,20 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from math import isfinite
+from typing import Any
 
 import orjson
-from structlog.typing import EventDict, WrappedLogger
+
+Facts = dict[str, Any]
 
 _MOST_BYTES = 2_048
 _MOST_ITEMS = 50
 _MOST_DEPTH = 4
 _MOST_BITS = 256
-_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_UTC_Z
 # A key, of which the id may be told; or a token, of which nothing may.
 _CREDENTIAL = re.compile(
     r"(assay_[0-9A-Za-z]{8}_)[0-9A-Za-z]{38}|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*", re.ASCII
@@ -34,28 +35,32 @@ def hidden(text: str) -> str:
     return _CREDENTIAL.sub(r"\1…", text)
 
 
-def event_line(_: WrappedLogger, method: str, event: EventDict) -> str:
-    """Write one event; each request has one, so that it takes no more steps than it must."""
-    now = datetime.now(UTC).isoformat().removesuffix("+00:00")
-    told = {
-        "timestamp": f"{now}Z",
+def event_of(method: str, event: str | None, facts: Facts) -> Facts:
+    """Give an event with its time and level; ``method`` is the logger's that was called.
+
+    An exception is told in words at once: what it was raised in goes on meanwhile.
+    """
+    told: Facts = {
+        "timestamp": datetime.now(UTC),
         "level": _LEVEL_OF.get(method, method),
-        "event": event.pop("event"),
-        **event,
+        "event": event,
+        **facts,
     }
     if "exc_info" in told:
         told |= _told_of(told.pop("exc_info"))
-    return line_of(told)
+    return told
 
 
 def line_of(facts: Mapping[str, object]) -> str:
     """Write fields as one line of JSON in ASCII, without the keys and tokens in them."""
-    # What it does not know has to be made plain before.
-    with suppress(TypeError):
+    try:
         line = orjson.dumps(facts, option=_PLAIN)
-        # In a line as short as that no field is too long.
-        if len(line) <= _MOST_BYTES and line.isascii() and b"\x7f" not in line:
-            return _hidden_in(line.decode())
+    except TypeError:
+        # What it does not know has to be made plain before.
+        line = b""
+    # In a line as short as that no field is too long.
+    if line and len(line) <= _MOST_BYTES and line.isascii() and b"\x7f" not in line:
+        return _hidden_in(line.decode())
     fields = {name: _field(value) for name, value in facts.items()}
     # Escaped down to ASCII, so that no line or terminal control is left.
     return _hidden_in(json.dumps(fields, ensure_ascii=True, separators=(",", ":")))
@@ -85,7 +90,11 @@ def _told_of(failed: object) -> dict[str, str]:
 
 
 def _field(value: object) -> object:
-    plain = _plain(value, 0)
+    try:
+        plain = _plain(value, 0)
+    # BLE001: as below; and a value may be changed while it is written.
+    except Exception:  # noqa: BLE001
+        return f"<{type(value).__name__}>"
     if isinstance(plain, dict | list):
         text = json.dumps(plain)
         return plain if len(text) <= _MOST_BYTES else _cut(text)
@@ -97,6 +106,8 @@ def _plain(value: object, depth: int) -> object:
         return _cut(value)
     if value is None or isinstance(value, int | float):
         return _number(value)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     if depth < _MOST_DEPTH and isinstance(value, Mapping):
         items = islice(value.items(), _MOST_ITEMS)
         return {_cut(_text(name)): _plain(each, depth + 1) for name, each in items}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections import UserDict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,6 +109,11 @@ class Silent:
         raise RuntimeError
 
 
+class Broken(UserDict):
+    def items(self):
+        raise RuntimeError
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -125,6 +131,7 @@ class Silent:
         (list(range(99)), list(range(99))),
         (list(range(999)), list(range(50))),
         (Silent(), "<Silent>"),
+        (Broken(), "<Broken>"),
         (Path("a"), "a"),
     ],
 )
@@ -223,19 +230,23 @@ def test_without_a_stream_lines_go_to_standard_error(capsys):
     assert json.loads(written.err)["event"] == "event"
 
 
+def numbers(lines):
+    return [json.loads(line)["number"] for line in lines]
+
+
 def test_lines_are_gathered_and_each_is_written_once_by_whichever_thread(tmp_path):
     told = tmp_path / "log"
     with told.open("w", encoding="utf-8") as stream, ThreadPoolExecutor(8) as threads:
         lines = GatheredLines(stream)
-        list(threads.map(lines.put, map(str, range(30_000))))
+        list(threads.map(lines.put, [{"number": number} for number in range(30_000)]))
         lines.write_out()
-        assert sorted(map(int, told.read_text().splitlines())) == [*range(30_000)]
+        assert sorted(numbers(told.read_text().splitlines())) == [*range(30_000)]
         # What comes later needs nobody to ask for it.
-        lines.put("last")
+        lines.put({"number": "last"})
         until = time.monotonic() + 5
         while "last" not in told.read_text() and time.monotonic() < until:
             time.sleep(0.005)
-        assert told.read_text().endswith("\nlast\n")
+        assert told.read_text().endswith('"last"}\n')
 
 
 def test_gathered_lines_are_written_in_whole_and_short_pieces():
@@ -247,10 +258,10 @@ def test_gathered_lines_are_written_in_whole_and_short_pieces():
             return len(text)
 
     lines = GatheredLines(Stream())
-    for size in (10, 4_000, 100, 3_000, 5_000, 1):
-        lines.put("x" * size)
+    for size in (10, 2_000, 100, 1_990, 1_000, 1, 1_500):
+        lines.put({"text": "x" * size, "more": ["x" * 50] * (size // 80)})
     lines.write_out()
-    assert "".join(pieces).count("\n") == 6
+    assert "".join(pieces).count("\n") == 7
     assert all(piece.endswith("\n") for piece in pieces)
     assert all(len(piece) <= 4_096 or piece.count("\n") == 1 for piece in pieces)
 
@@ -265,7 +276,7 @@ def test_gathered_lines_are_written_before_the_process_exits():
     """
     words = [sys.executable, "-c", textwrap.dedent(code)]
     told = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    assert [json.loads(line)["number"] for line in told.splitlines()] == [*range(500)]
+    assert numbers(told.splitlines()) == [*range(500)]
 
 
 def test_who_reads_the_log_slowly_keeps_nobody_waiting():
@@ -276,8 +287,8 @@ def test_who_reads_the_log_slowly_keeps_nobody_waiting():
             started = time.monotonic()
             # Many times what a pipe holds, and nobody reads.
             for number in range(9_000):
-                lines.put(f"{number:>200}")
+                lines.put({"number": number, "text": "x" * 200})
             assert time.monotonic() - started < 5
             told = threads.submit(reader.readlines)
             lines.write_out()
-        assert [int(line) for line in told.result()] == [*range(9_000)]
+        assert numbers(told.result()) == [*range(9_000)]
