@@ -32,7 +32,7 @@ class Column:
     """One column: as declared at first, completed by what its Table holds later.
 
     ``type`` is a name of ``app.query.types``, ``physical`` the engine's own type,
-    and ``nan`` tells whether NaN stands in it.
+    ``nan`` tells whether NaN stands in it, and ``full`` that neither NaN nor null does.
     ``stored`` is its name in the Table, or the Constant that stands in for it; it
     differs from ``name`` only in a Dataset that was renamed.
     """
@@ -49,6 +49,7 @@ class Column:
     filterable: bool = True
     physical: str = ""
     nan: bool = False
+    full: bool = False
     stored: str | Constant = ""
 
 

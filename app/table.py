@@ -106,6 +106,7 @@ class Table:
                     type=each.type,
                     physical=each.physical,
                     nan=each.nan,
+                    full=not each.nulls,
                     stored=each.name,
                 )
                 for each in self.columns

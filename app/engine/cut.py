@@ -57,7 +57,9 @@ class _Rows:
             return pa.repeat(name.value, count)
         if self.places is None:
             return self.columns[name].slice(self.first + first, count)
-        return self.columns[name].take(self.places.slice(self.first + first, count))
+        return pc.take(
+            self.columns[name], self.places.slice(self.first + first, count), boundscheck=False
+        )
 
     def kind(self, name: str | Constant) -> pa.DataType:
         """Give the type of a column as the engine has it."""

@@ -38,9 +38,12 @@ def _floats(cells: Column) -> Column:
     # A float of 32 bits is shown by the digits of the same number in 64, as everywhere.
     cells = cells.cast(pa.float64())
     numbers = memoryview(cells.buffers()[1]).cast("d")[cells.offset : cells.offset + len(cells)]
-    written = orjson.dumps(numbers.tolist())[1:-1].decode()
-    texts = pc.split_pattern(pa.array([written]), ",").flatten()[: len(cells)]
-    return pc.if_else(pc.is_finite(cells), texts, pa.scalar(None, pa.string()))
+    written = orjson.dumps(numbers.tolist())[1:-1]
+    texts = pc.split_pattern(pa.array([written], pa.string()), ",").flatten()
+    _, ends, content = texts.buffers()
+    known = pc.fill_null(pc.is_finite(cells), fill_value=False)
+    # The bits that tell which numbers are finite are those that tell which texts are known.
+    return pa.StringArray.from_buffers(len(cells), ends, content, known.buffers()[1])
 
 
 def _decimals(cells: Column) -> Column:

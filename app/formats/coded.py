@@ -13,13 +13,16 @@ import pyarrow.compute as pc
 Column = Any
 
 _FEWER = 4
+# So few that all pairs of two columns are written sooner than those found that there are.
+_FEWEST = 16
+_MOST_32 = 2**31 - 1
 
 
 def by_value(write: Callable[[Column], Column], cells: Column) -> Column:
     """Write each distinct cell once where there are few of them."""
     encoded = cells.dictionary_encode()
     if _is_few(encoded.dictionary, cells):
-        return pa.DictionaryArray.from_arrays(encoded.indices, write(encoded.dictionary))
+        return _coded(encoded.indices, write(encoded.dictionary))
     return write(plain(cells))
 
 
@@ -63,7 +66,7 @@ def _folded(parts: tuple[object, ...], null: str) -> Iterator[object]:
 def _ended(held: Column | None, text: str) -> Iterator[object]:
     """Give what is held, if anything, with the text behind it."""
     if held is not None and text:
-        held = pa.DictionaryArray.from_arrays(held.indices, _join(held.dictionary, text, null=""))
+        held = _coded(held.indices, _join(held.dictionary, text, null=""))
     yield text if held is None else plain(held)
 
 
@@ -73,24 +76,35 @@ def _known(part: Column, before: str, null: str) -> Column:
     if numbers.null_count:
         numbers = pc.fill_null(numbers, len(texts))
         texts = pa.concat_arrays([texts, pa.array([null])])
-    return pa.DictionaryArray.from_arrays(numbers, _join(before, texts, null=null))
+    return _coded(numbers, _join(before, texts, null=null))
 
 
 def _both(left: Column, right: Column) -> Column | None:
     """Put two columns together, once for each pair of texts; None where the pairs are many."""
-    size = len(right.dictionary)
-    numbers = pc.add(pc.multiply(left.indices.cast(pa.int64()), size), right.indices)
-    pairs = numbers.dictionary_encode()
-    if not _is_few(pairs.dictionary, numbers):
-        return None
-    first = pc.divide(pairs.dictionary, size)
-    second = pc.subtract(pairs.dictionary, pc.multiply(first, size))
+    many = len(left.dictionary) * len(right.dictionary)
+    kind = pa.int32() if many <= _MOST_32 else pa.int64()
+    size = pa.scalar(len(right.dictionary), kind)
+    numbers = pc.add(pc.multiply(left.indices.cast(kind), size), right.indices.cast(kind))
+    if many * _FEWEST <= len(numbers):
+        pairs = pa.array(range(many), kind)
+    else:
+        found = numbers.dictionary_encode()
+        pairs, numbers = found.dictionary, found.indices
+        if not _is_few(pairs, numbers):
+            return None
+    first = pc.divide(pairs, size)
+    second = pc.subtract(pairs, pc.multiply(first, size))
     texts = _join(left.dictionary.take(first), right.dictionary.take(second), null="")
-    return pa.DictionaryArray.from_arrays(pairs.indices, texts)
+    return _coded(numbers, texts)
 
 
 def _join(*parts: object, null: str) -> Column:
     return pc.binary_join_element_wise(*parts, "", null_handling="replace", null_replacement=null)
+
+
+def _coded(numbers: Column, texts: Column) -> Column:
+    # The numbers are our own: Arrow need not look whether each of them has a text.
+    return pa.DictionaryArray.from_arrays(numbers, texts, safe=False)
 
 
 def _is_coded(cells: Column) -> bool:

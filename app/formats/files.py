@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
+from app.formats.ahead import ahead
 from app.formats.batches import Batches
 from app.formats.cells import Column, plain_texts
 from app.formats.coded import plain
@@ -69,10 +70,12 @@ def _has_duration(kind: pa.DataType) -> bool:
 
 
 def _settled(batches: Batches, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    for batch in batches.batches:
+    def settled(batch: pa.RecordBatch) -> pa.RecordBatch:
         pairs = zip(batch.columns, batches.schema, schema, strict=True)
         cells = [_cells(plain(column), *fields) for column, *fields in pairs]
-        yield pa.record_batch(cells, schema=schema)
+        return pa.record_batch(cells, schema=schema)
+
+    return ahead(settled, batches.batches)
 
 
 def _cells(cells: Column, field: pa.Field, outside: pa.Field) -> Column:

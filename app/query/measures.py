@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from app.dataset import Column
 from app.query.cells import counted
-from app.query.parts import PARTS, Expression, call, ratio, share
+from app.query.parts import PARTS, Expression, always, call, ratio, share
 from app.query.query import Measure
 
 _ENDS = ("min", "max")
@@ -42,9 +42,13 @@ def cells(columns: Sequence[Column]) -> list[Expression]:
     counts = [counted(column) for column in columns]
     if len(columns) == 1:
         return counts
+    return [_wide(*pair) for pair in zip(columns, counts, strict=True)]
+
+
+def _wide(column: Column, cell: Expression) -> Expression:
     # The difference of two small or unsigned integers may not fit their own type.
-    pairs = zip(columns, counts, strict=True)
-    return [exp.cast(e, "int128") if c.type == "integer" else e for c, e in pairs]
+    wide = exp.cast(cell, "int128") if column.type == "integer" else cell
+    return always(wide) if column.full else wide
 
 
 def finished(

@@ -6,10 +6,19 @@ from sqlglot import exp
 
 Expression = exp.Expr
 
+# sqlglot's own word for what is never null.
+_ALWAYS = "nonnull"
+
 
 def call(name: str, *arguments: Expression) -> Expression:
     """Give a call of one of the engine's functions."""
     return exp.Anonymous(this=name, expressions=list(arguments))
+
+
+def always(cell: Expression) -> Expression:
+    """Give a cell that is known in every row: where it is asked for, nobody has to look."""
+    cell.meta[_ALWAYS] = True
+    return cell
 
 
 def ratio(part: Expression, whole: Expression) -> Expression:
@@ -39,6 +48,8 @@ def _minus(left: Expression, right: Expression) -> Expression:
 
 def _beside(other: Expression, column: Expression) -> Expression:
     """Give a cell where the other one is known, and null where it is not."""
+    if other.meta.get(_ALWAYS):
+        return column.copy()
     known = exp.Not(this=exp.Is(this=other.copy(), expression=exp.Null()))
     return exp.Case(ifs=[exp.If(this=known, true=column.copy())])
 

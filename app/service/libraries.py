@@ -16,5 +16,9 @@ def settle_libraries() -> None:
         if find_spec(name) is None:
             # Python's own word for a module that need not be looked for.
             sys.modules[name] = None  # type: ignore[assignment]
-    # Arrow's own allocators keep what one large export has taken.
-    pa.set_memory_pool(pa.system_memory_pool())
+    # What an export has taken serves its next piece, and is given back a second after the last.
+    # Of the allocators that Arrow brings, one keeps it for good; the system's asks for it anew.
+    if "jemalloc" in pa.supported_memory_backends():
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
+    else:
+        pa.set_memory_pool(pa.system_memory_pool())

@@ -245,6 +245,15 @@ def test_a_figure_is_null_where_there_is_nothing_to_divide_by(
     assert {name: summary[name] for name in expected} == pytest.approx(expected)
 
 
+def test_a_forecast_that_is_missing_counts_nowhere_though_none_was_before(
+    client, write_table, refresh
+):
+    for forecast, wape in ((3, 50.0), (None, 100.0), (5, 50.0)):
+        write_table("fact_forecast", forecast_rows(("A", 1, forecast, 4), ("A", 2, 4, 2)))
+        refresh()
+        assert figures(client)["summary"]["wape"] == pytest.approx(wape)
+
+
 @pytest.mark.parametrize(
     ("chosen", "count", "total"),
     [

@@ -15,15 +15,19 @@ TEXTS = st.lists(st.none() | st.sampled_from(["", "a", "é,", "ab"]), min_size=R
 COLUMNS = st.lists(st.tuples(st.sampled_from(["", ",", '{"x":']), st.booleans(), TEXTS), min_size=1)
 
 
-@given(COLUMNS, st.sampled_from(["", "null"]))
-def test_parts_are_put_together_row_by_row_be_they_held_by_their_values_or_not(columns, null):
-    parts, rows = [], [""] * ROWS
+@given(COLUMNS, st.sampled_from(["", "null"]), st.sampled_from([1, 12]))
+def test_parts_are_put_together_row_by_row_be_they_held_by_their_values_or_not(
+    columns, null, times
+):
+    parts, rows = [], [""] * ROWS * times
     for before, coded, texts in columns:
-        cells = pa.array(texts, pa.string())
+        # Few pairs are all written, more are looked for, and many are none.
+        repeated = texts * times
+        cells = pa.array(repeated, pa.string())
         parts += [before, cells.dictionary_encode() if coded else cells]
         rows = [
             f"{row}{before}{null if text is None else text}"
-            for row, text in zip(rows, texts, strict=True)
+            for row, text in zip(rows, repeated, strict=True)
         ]
     given_texts = joined(*parts, "}", null=null)
     assert given_texts.type == pa.string()

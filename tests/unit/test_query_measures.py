@@ -1,5 +1,6 @@
 """Measures are what plain Python makes of the same values, for every type that has them."""
 
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
@@ -58,6 +59,7 @@ COLUMNS = {
     ),
 }
 CELLS = {name: pa.array(cells).to_pylist() for name, cells in COLUMNS.items()}
+FORECASTS = pa.array([float(CHANCE.randint(-100, 100)) for _ in range(ROWS)])
 PICKED = st.lists(st.integers(0, ROWS - 1), unique=True, max_size=8)
 
 
@@ -136,6 +138,38 @@ def test_spread_is_near_the_exact_one_or_null_where_squares_are_no_numbers(figur
     else:
         exact = [Fraction(each) for each in cells]
         assert near(found["stddev"], Fraction(stdev(exact)), max(map(abs, exact)))
+
+
+@pytest.fixture(scope="module")
+def errors(bench_at, tmp_path_factory):
+    """Gives the errors of forecasts by what is known of their column, and without."""
+    bench = bench_at(tmp_path_factory.mktemp("errors"))
+    kinds = {"float64": pa.float64(), "int8": pa.int8(), "decimal": pa.decimal128(9, 2)}
+    forecasts = {name: FORECASTS.cast(kind) for name, kind in kinds.items()}
+    actuals = {"actual": COLUMNS["float64"]}
+    dataset, table = bench.load({"k": range(ROWS), **forecasts, **actuals})
+    unknown = replace(dataset, columns=tuple(replace(each, full=False) for each in dataset.columns))
+    engine = bench.engine((dataset, table))
+
+    def ask(pair, picked):
+        measures = [Measure(name, name, pair) for name in ("mape", "wape", "bias")]
+        where = [Where("k", "in", picked)]
+        asked = [
+            compile_query(Query(each, where=where, measures=measures))
+            for each in (dataset, unknown)
+        ]
+        assert ["IS NULL" in each.sql for each in asked] == [pair[0] == "actual", True]
+        return [engine.run(each).cells for each in asked]
+
+    return ask
+
+
+@settings(max_examples=200, deadline=None)
+@given(name=st.sampled_from(["float64", "int8", "decimal", "actual"]), picked=PICKED)
+def test_errors_are_the_same_where_it_is_known_that_all_forecasts_are(errors, name, picked):
+    pair = (name, "int8" if name == "actual" else "actual")
+    known, unknown = errors(pair, picked)
+    assert known == unknown
 
 
 @pytest.mark.parametrize("function", ["sum", "avg", "stddev", "min", "max"])
