@@ -4,7 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,8 @@ _FETCHED_ROWS = 2_000
 # What a cell costs beside its text, and what an answer should have at most: exports have no end.
 _CELL_BYTES = 16
 _MOST_BYTES = 64 << 20
+# A small question takes up to 8 MiB, for what it reads, and four are asked at once.
+_PARTS = 4
 _SHUT = (
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
@@ -42,6 +44,12 @@ class EngineLimits:
     threads: int
     memory_bytes: int
     spill: Path
+
+    def parted(self) -> tuple["EngineLimits", "EngineLimits"]:
+        """Give a part of the memory to one instance, and the rest to another."""
+        part = self.memory_bytes // _PARTS
+        rest = self.memory_bytes - part
+        return replace(self, memory_bytes=part), replace(self, memory_bytes=rest)
 
 
 def connect(limits: EngineLimits) -> duckdb.DuckDBPyConnection:
@@ -92,10 +100,8 @@ class DuckEngine:
         except duckdb.Error:
             return False
 
-    def run(
-        self, statement: Statement, work: Work | None = None, queue: Queue | None = None
-    ) -> Rows:
-        """Run a Statement when its turn comes, in a queue of its own or in that of all others.
+    def run(self, statement: Statement, work: Work | None = None) -> Rows:
+        """Run a Statement when its turn comes.
 
         ``work`` is what was done before for the same question.
 
@@ -106,9 +112,8 @@ class DuckEngine:
             FigureOutOfRangeError: no number can hold a figure.
             NoRoomError: there is not enough memory, nor room to spill to.
         """
-        queue = queue or self.queue
-        with queue.turn():
-            return self._rows(statement, partial(queue.limit, work or Work()))
+        with self.queue.turn():
+            return self._rows(statement, partial(self.queue.limit, work or Work()))
 
     def summary(self, statement: Statement, seconds: float) -> Stamp:
         """Give the lineage of an export's rows, within so many seconds; it takes no turn.

@@ -18,8 +18,3 @@ class Turns:
     small: Queue
     exports: Queue
     export_seconds: float
-
-    @property
-    def for_small(self) -> Queue:
-        """Give the queue that a small question waits in: that of all where its own is full."""
-        return self.questions if self.small.full else self.small

@@ -1,13 +1,14 @@
 """The Generation: a numbered Registry with its Tables, open for questions. It never changes."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 
 from app.dataset import Dataset
-from app.engine import DuckEngine, Index, Queue, Turns, in_time
+from app.engine import DuckEngine, Index, Turns, in_time
+from app.errors import NoRoomError
 from app.formats import Batches
 from app.generation.manifest import Fact
 from app.generation.timing import Timing
@@ -39,7 +40,8 @@ class Generation:
 
     ``datasets`` are the served ones, each completed by its Table's columns. ``shape`` is
     equal for Generations that have the same routes and documents. ``findings`` and
-    ``degraded`` are as in its Manifest. ``newest`` is the age of each dataset's data.
+    ``degraded`` are as in its Manifest. ``newest`` is the age of each dataset's data. Questions
+    of few rows have ``small``, an engine with memory of its own.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Generation:
     shape: str
     newest: Mapping[str, datetime | None]
     engine: DuckEngine
+    small: DuckEngine
     indexes: Mapping[str, Mapping[str, Index]]
     turns: Turns
 
@@ -99,18 +102,21 @@ class Generation:
         timing.read(statement.table)
         self.turns.desk.leave()
         with timing.of("engine"):
-            return self.engine.run(statement, timing.work, self._queue(query))
+            if self._is_small(query) and not self.small.queue.full:
+                # What is more than it looked takes the memory of all others.
+                with suppress(NoRoomError):
+                    return self.small.run(statement, timing.work)
+            return self.engine.run(statement, timing.work)
 
-    def _queue(self, query: Query) -> Queue:
-        """Give the queue for a question: who asks for rows of one key is not kept waiting long."""
+    def _is_small(self, query: Query) -> bool:
+        """Tell whether a question is about the rows of one key, and these are few."""
         dataset, table = query.dataset, self.tables[query.dataset.name]
         first = dataset.keys[0]
         asks = any(
             isinstance(each, Where) and (each.column, each.operator) == (first, "eq")
             for each in query.where
         )
-        small = asks and table.rows_of_each(dataset.stored_name(first)) <= _MOST_SMALL
-        return self.turns.for_small if small else self.turns.questions
+        return asks and table.rows_of_each(dataset.stored_name(first)) <= _MOST_SMALL
 
     @contextmanager
     def export(self, query: Query) -> Iterator[tuple[Batches, Stamp]]:

@@ -38,6 +38,7 @@ class Opener:
         files = {name: self.store.table_file(table.hash) for name, table in tables.items()}
         for path in files.values():
             path.stat()
+        little, most = self.limits.parted()
         return Generation(
             name=name,
             number=manifest.number,
@@ -49,7 +50,8 @@ class Opener:
             degraded=manifest.degraded,
             shape=_shape(manifest),
             newest={name: table.newest for name, table in tables.items()},
-            engine=DuckEngine(files, self.limits, self.turns.questions),
+            engine=DuckEngine(files, most, self.turns.questions),
+            small=DuckEngine(files, little, self.turns.small),
             indexes={name: dict(self._indexes(table)) for name, table in tables.items()},
             turns=self.turns,
         )
@@ -76,7 +78,10 @@ def completed_datasets(registry: Registry, tables: Mapping[str, Table]) -> dict[
 
 def _shape(manifest: Manifest) -> str:
     columns = {
-        name: [(each.name, each.type, each.physical, each.nan) for each in table.columns]
+        name: [
+            (each.name, each.type, each.physical, each.nan, not each.nulls)
+            for each in table.columns
+        ]
         for name, table in manifest.tables.items()
     }
     # What a Table has not may be left out in one Generation and made in the next.

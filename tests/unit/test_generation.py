@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from app.dataset import Freshness
-from app.engine import Desk, Doorstep, Queue, Turns
-from app.errors import NoGenerationError
+from app.engine import Desk, Doorstep, DuckEngine, Queue, Turns
+from app.errors import NoGenerationError, NoRoomError
 from app.generation import (
     CurrentGeneration,
     Generation,
@@ -27,7 +27,7 @@ from app.generation import (
     write_whole,
 )
 from app.generation import commit as move_to
-from app.query import Query, compile_query
+from app.query import Query, Where, compile_query
 from app.table import Table
 
 ROOT = Path(__file__).parents[2]
@@ -284,6 +284,24 @@ def test_rows_by_key_outlive_the_file_of_their_index(store, make, opener):
     last = Query(generation.datasets["sales"], sort=("-k",), limit=1)
     without_engine = replace(generation, engine=None)
     assert without_engine.run(last) == generation.engine.run(compile_query(last))
+
+
+def test_small_questions_have_memory_of_their_own_and_where_it_is_short_that_of_all(
+    store, make, opener, bench
+):
+    make(rows=50_000)
+    generation = opener(store.current())
+    bench.limits.spill.mkdir()
+    small, others = generation.small.limits, generation.engine.limits
+    assert small.memory_bytes + others.memory_bytes == bench.limits.memory_bytes
+    nothing = replace(bench.limits, memory_bytes=1 << 20)
+    without = DuckEngine(generation.engine.tables, nothing, Queue(1, 1))
+    of_one = Query(generation.datasets["sales"], where=[Where("k", "eq", 7)], sort=["-k"])
+    of_all = replace(of_one, where=[])
+    for each in (replace(generation, engine=without), replace(generation, small=without)):
+        assert each.run(of_one).cells == [(7,)]
+    with pytest.raises(NoRoomError):
+        replace(generation, engine=without).run(of_all)
 
 
 def test_what_a_refresh_leaves_as_it_is_keeps_its_open_index(make, store, opener):
