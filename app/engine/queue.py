@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from random import uniform
 from threading import Lock, Semaphore
 from time import monotonic, sleep
 
@@ -10,8 +11,10 @@ from app.engine.watch import Watchdog
 from app.errors import BusyError, QuestionTooSlowError
 
 _LONGEST_WAIT_SECONDS = 10.0
-# As long as a refusal tells to stay away.
-_DOORSTEP_SECONDS = 1.0
+# A refusal takes a tenth of what an answer does: of standing for less, answers get less.
+_DOORSTEP_SECONDS = 2.0
+# Who is refused together would come again together, and find the line full that is empty later.
+_APART = (0.5, 1.5)
 
 
 class Work:
@@ -45,7 +48,7 @@ class Doorstep:
     def stand(self) -> None:
         """Wait a moment; asks nothing of the interpreter."""
         if self._free.acquire(blocking=False):
-            sleep(_DOORSTEP_SECONDS)
+            sleep(_DOORSTEP_SECONDS * uniform(*_APART))  # noqa: S311 - guards nothing
             self._free.release()
 
 

@@ -25,7 +25,7 @@ from app.settings.rules import (
 
 PREFIX = "ASSAY_"
 # How many may wait for the interpreter, in each worker, and how many stand there that are refused.
-DESK_WAITING = 100
+DESK_WAITING = 64
 DOORSTEP_PLACES = 200
 # For kept answers, health and refreshes, when all that may run and wait does.
 _FREE_THREADS = 16
@@ -71,7 +71,7 @@ class Settings:
     engine_memory: Annotated[int, size("1GiB", "64MiB")]
     loader_memory: Annotated[int, size("2GiB", "64MiB")]
     index_bytes: Annotated[int, size("2GiB", "0")]
-    queries_running: Annotated[int, number("4", 1, 64)]
+    queries_running: Annotated[int, number("2", 1, 64)]
     queries_waiting: Annotated[int, number("60", 0, 1000)]
     query_seconds: Annotated[int, number("2", 1, 3600)]
     exports_running: Annotated[int, number("2", 1, 64)]

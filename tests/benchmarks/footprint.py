@@ -11,6 +11,8 @@ from tests.benchmarks.target import Target
 from tests.benchmarks.workload import ALL, draws
 
 _WORKERS = (1, 2, 4)
+# The one that follows a load is slower: what was loaded is still being written.
+_STARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Scale:
     figures: Figures
 
     def weigh(self, target: Target) -> None:
-        """Start a target, look at its memory, and again when it has done some work.
+        """Start a target a few times, look at its memory, and again when it has done some work.
 
         One with workers is started with several numbers of them.
 
@@ -42,6 +44,10 @@ class Scale:
             self.figures.add("footprint", f"{target.name}, each further worker", **{what: each})
 
     def _weigh(self, target: Target, name: str) -> None:
+        for _ in range(_STARTS - 1):
+            with running(target, self.place) as service:
+                service.rest()
+                self.figures.add("footprint", name, ready_s=service.ready_seconds)
         with running(target, self.place) as service:
             service.rest()
             idle = service.memory_mb()

@@ -40,19 +40,21 @@ def _bar_rows(figures: Figures) -> Iterator[Row]:
     for bar in BARS:
         workload, target, what = bar.figure
         judged = bar.judged(figures)
-        shown = ["not measured", _against(bar), "", _bar(bar), ""]
+        shown = ["not measured", _against(bar, figures), "", _bar(bar), ""]
         if judged is not None:
             ratio = "" if bar.of is None else f"{_number(judged.ratio)}"
             met = "yes" if judged.met else "**no**"
-            shown = [_number(judged.figure), _against(bar), ratio, _bar(bar), met]
+            shown = [_number(judged.figure), _against(bar, figures), ratio, _bar(bar), met]
         yield [workload, f"{target}, {_words(what)}", *shown]
 
 
-def _against(bar: Bar) -> str:
+def _against(bar: Bar, figures: Figures) -> str:
     if bar.of is None:
         return ""
     workload, target, _ = bar.of
-    return f"{target}, {workload}" if workload != bar.figure[0] else target
+    named = f"{target}, {workload}" if workload != bar.figure[0] else target
+    base = _number(figures.get(bar.of))
+    return f"{named}: {base}" if base else named
 
 
 def _bar(bar: Bar) -> str:

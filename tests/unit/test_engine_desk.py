@@ -100,7 +100,7 @@ def test_a_fault_gives_the_desk_back(desk):
 
 
 def test_who_is_refused_is_told_a_moment_later_as_long_as_there_is_room(monkeypatch):
-    monkeypatch.setattr("app.engine.queue._DOORSTEP_SECONDS", 0.3)
+    monkeypatch.setattr("app.engine.queue._DOORSTEP_SECONDS", 0.6)
     queue = Queue(1, 0, doorstep=Doorstep(2))
 
     def refused(_):
@@ -113,3 +113,18 @@ def test_who_is_refused_is_told_a_moment_later_as_long_as_there_is_room(monkeypa
         took = sorted(threads.map(refused, range(4)))
     # Two stand on the doorstep, and for two there is no room.
     assert took[1] < 0.25 < took[2]
+
+
+def test_those_who_are_refused_together_are_not_told_together(monkeypatch):
+    monkeypatch.setattr("app.engine.queue._DOORSTEP_SECONDS", 0.4)
+    doorstep, told = Doorstep(12), []
+
+    def stand(_):
+        doorstep.stand()
+        told.append(time.monotonic())
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(stand, range(12)))
+    assert min(told) - started > 0.19
+    assert max(told) - min(told) > 0.1

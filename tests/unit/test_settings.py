@@ -40,7 +40,7 @@ def test_an_empty_environment_gives_the_defaults(tmp_path, monkeypatch):
         engine_memory=GIB,
         loader_memory=2 * GIB,
         index_bytes=2 * GIB,
-        queries_running=4,
+        queries_running=2,
         queries_waiting=60,
         query_seconds=2,
         exports_running=2,
