@@ -19,5 +19,5 @@ def named_in(state: Path, link: str = _NAME) -> str | None:
     # Each request reads the pointer: making a Path would cost more than the reading.
     try:
         return os.readlink(f"{state}/{link}").rpartition("/")[2]  # noqa: PTH115 - as above
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None

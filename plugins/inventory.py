@@ -52,10 +52,12 @@ def newest_stock(call: Call) -> Mapping[str, object]:
         NotFoundError: the item has no row, or none that old.
     """
     where = [Where("item_id", "eq", call["id"])]
-    if call.values.get("date") is not None:
-        where.append(Where("date", "lte", call["date"]))
+    day = call.values.get("date")
+    if day is not None:
+        where.append(Where("date", "lte", day))
     sort = ("-date",) if call.dataset.time is not None else ("-last_updated",)
     row = call.run(Query(call.dataset, _SHOWN, where, sort=sort, limit=1)).first()
     if row is None:
-        raise NotFoundError(f"No stock of item {call['id']!r}.", item_id=call["id"])
+        until = f" on or before {day}" if day is not None else ""
+        raise NotFoundError(f"No stock of item {call['id']!r}{until}.", item_id=call["id"])
     return {"item_id": call["id"], **row}

@@ -11,6 +11,9 @@ from app.errors import CredentialError, RateUnknownError
 from app.redis import Redis
 from app.settings import Settings
 
+# Asked by what would else end a healthy process.
+_PROBES = {"/health/live", "/health/ready"}
+
 
 class Admission:
     """Stands before everything else; knows a request by its WSGI environment alone.
@@ -44,7 +47,8 @@ class Admission:
         except CredentialError:
             self._guesses.count(address)
             raise
-        self._requests.count(caller.key_id or address)
+        if environ.get("PATH_INFO") not in _PROBES:
+            self._requests.count(caller.key_id or address)
         if self._redis and environ.get("REQUEST_METHOD") == "POST" and not self._redis.works():
             raise RateUnknownError("Requests cannot be counted now; reading goes on.")
         return caller

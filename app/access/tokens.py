@@ -71,7 +71,7 @@ class Tokens:
             claims = self._claims(token)
             scopes = _scopes(claims.get(self._trust.scopes, ""))
             return Caller(f"token {claims['sub']}", scopes)
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        except (jwt.PyJWTError, ArithmeticError, ValueError, TypeError, RecursionError):
             raise CredentialError("The token given is not valid.") from None
 
     def _claims(self, token: str) -> Facts:

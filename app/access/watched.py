@@ -1,10 +1,14 @@
-"""A file that is read again whenever it changes. Never says where it is or what stands in it."""
+"""A file that is read again whenever it changes. Says neither where it is nor what is in it."""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
+
+import structlog
+
+log = structlog.get_logger()
 
 MOST_BYTES = 1 << 20
 
@@ -54,7 +58,7 @@ class Watched(Generic[Content]):
             self._reading = held = _Reading(self._missing)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else "unknown reason"
-            self._reading = held = replace(held, stamp=None, problem=f"not readable: {reason}")
+            self._reading = held = self._wrong(held, None, f"not readable: {reason}")
         return held
 
     def _read_again(self, held: _Reading[Content]) -> _Reading[Content]:
@@ -64,7 +68,15 @@ class Watched(Generic[Content]):
         try:
             return _Reading(self._parse(content), stamp)
         except ValueError as error:
-            return replace(held, stamp=stamp, problem=str(error))
+            return self._wrong(held, stamp, str(error))
+
+    def _wrong(
+        self, held: _Reading[Content], stamp: _Stamp | None, problem: str
+    ) -> _Reading[Content]:
+        """Go on with what was read before, and tell why once."""
+        if problem != held.problem:
+            log.warning("file not taken", file=self._path.name, reason=problem)
+        return replace(held, stamp=stamp, problem=problem)
 
 
 def _stamp(seen: os.stat_result) -> _Stamp:

@@ -5,11 +5,10 @@ from typing import NoReturn
 import click
 
 from app.cli.progress import follow
-from app.cli.telling import tell
-from app.discovery import Plugins
-from app.errors import RegistryError
-from app.generation import Store
-from app.refresh import Refresher, Request
+from app.cli.refreshing import told_refresher
+from app.cli.telling import refused, tell
+from app.errors import RegistryError, ServiceError
+from app.refresh import Request
 from app.settings import Settings
 
 
@@ -19,12 +18,14 @@ def make_first(settings: Settings) -> None:
     Raises:
         SystemExit: none can be made.
     """
-    refresher = Refresher(settings, Store.at(settings.state), Plugins(settings.plugins))
+    refresher = told_refresher(settings)
     try:
         job = follow(refresher, refresher.trigger(Request(by="serve")))
     except RegistryError as error:
         tell(error)
         _give_up()
+    except ServiceError as error:
+        refused(error)
     if job.problem is not None:
         tell(job.problem)
         _give_up()

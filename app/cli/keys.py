@@ -102,7 +102,10 @@ def revoke(key_id: str, file: Path | None) -> None:
 def _told(path: Path, what: str) -> Iterator[None]:
     try:
         yield
-    except (KeyFileError, OSError) as error:
+    except KeyFileError as error:
+        told = f"{path.name} is broken: {error}; mend it, or bring back the one from before"
+        raise click.ClickException(told) from error
+    except OSError as error:
         raise click.ClickException(f"{path.name} cannot be {what}: {error}") from error
 
 

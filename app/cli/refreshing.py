@@ -8,7 +8,7 @@ from app.cli.progress import follow, lines_of_plan
 from app.cli.telling import refused, tell, told_settings
 from app.discovery import Plugins
 from app.errors import ServiceError
-from app.generation import Store
+from app.generation import Store, state_refusal
 from app.refresh import Refresher, Request, Tools, check_names, dry_run
 from app.registry import read_registry
 from app.settings import Settings
@@ -21,7 +21,7 @@ from app.settings import Settings
 def refresh(source: str | None, datasets: tuple[str, ...], force: bool) -> None:  # noqa: FBT001 - as above
     """Make the next Generation, with or without a server on the same state directory."""
     settings = told_settings()
-    refresher = _refresher(settings)
+    refresher = told_refresher(settings)
     try:
         job = refresher.trigger(Request(source, datasets, force, by="command line"))
     except ServiceError as error:
@@ -46,7 +46,7 @@ def plan(source: str | None, datasets: tuple[str, ...], force: bool, as_json: bo
     try:
         request = Request(source, datasets, force)
         check_names(read_registry(settings.registry), request)
-        report = dry_run(Store.at(settings.state), Tools.of(settings), request)
+        report = dry_run(told_store(settings), Tools.of(settings), request)
     except ServiceError as error:
         refused(error)
     if as_json:
@@ -63,11 +63,20 @@ def rollback(generation: int) -> None:
     """Bring the kept GENERATION back under a new number."""
     try:
         asked = Request(by="command line", generation=generation)
-        job = _refresher(told_settings()).roll_back(asked)
+        job = told_refresher(told_settings()).roll_back(asked)
     except ServiceError as error:
         refused(error)
     click.echo(f"{job.status}: generation {job.generation['to']}")
 
 
-def _refresher(settings: Settings) -> Refresher:
-    return Refresher(settings, Store.at(settings.state), Plugins(settings.plugins))
+def told_refresher(settings: Settings) -> Refresher:
+    """Give what refreshes, or say why the state directory cannot be used, and end with 1."""
+    return Refresher(settings, told_store(settings), Plugins(settings.plugins))
+
+
+def told_store(settings: Settings) -> Store:
+    """Open the Store, or say why that cannot be, and end with 1."""
+    try:
+        return Store.at(settings.state)
+    except OSError as error:
+        refused(state_refusal(error))

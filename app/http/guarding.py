@@ -8,9 +8,11 @@ from flask import Flask, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.routing import Rule
 
-from app.errors import NotFoundError
+from app.errors import NoGenerationError, NotFoundError
 from app.http.visit import Visit, visit_of
 
+# Below it are the routes of datasets, which come with a Generation.
+_DATA = "/api/v1/"
 _PLACE = re.compile("<(?:[a-z]+:)?([^<>]*)>")
 
 
@@ -39,6 +41,8 @@ def guard(app: Flask, owners: Mapping[str, str]) -> None:
         if rule is not None:
             enter(visit, rule, owners)
             return
+        if visit.today is None and request.path.startswith(_DATA):
+            raise NoGenerationError("No refresh has succeeded yet.")
         refusing = _refusing_rule(app)
         owner = None if refusing is None else owners.get(refusing.endpoint)
         if owner is not None:

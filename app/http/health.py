@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import cast
 
 from flask import Response, request
 from flask_smorest import Blueprint
@@ -15,7 +14,7 @@ from app.errors import RegistryError
 from app.formats import JSON, json_bytes
 from app.generation import Generation
 from app.http.documents import EVERYWHERE, json_content, refusals
-from app.http.visit import visit_of
+from app.http.visit import Visit, visit_of
 from app.policy import Policy, check_environment
 from app.refresh import Refresher
 from app.registry import read_registry
@@ -52,8 +51,9 @@ class Health:
     _registry_seen: object = None
     _registry: str = "ok"
 
-    def report(self, generation: Generation | None) -> dict[str, object]:
-        """Give the document of ``GET /health``."""
+    def report(self, visit: Visit) -> dict[str, object]:
+        """Give the document of ``GET /health``, as that visitor may know it."""
+        generation, states = visit.current, states_of(visit)
         report: dict[str, object] = {
             "status": "",
             "database": _database(generation),
@@ -62,25 +62,24 @@ class Health:
             "registry": self._registry_state(),
             "ml_dependencies": self._policy(),
             "generation": None if generation is None else self._generation(generation),
-            "datasets": states_of(generation),
+            "datasets": states,
             "plugins": {"failed": [{"plugin": n, "reason": r} for n, r in self._failures()]},
             "timestamp": _now(),
         }
-        wrong = any(self._degraded(report, generation))
+        wrong = any(self._degraded(report)) or any(each != "fresh" for each in states.values())
         report["status"] = "unhealthy" if generation is None else "degraded" if wrong else "healthy"
         return report
 
     def _failures(self) -> list[tuple[str, str]]:
         return sorted(self.plugins.troubles.items())
 
-    def _degraded(self, report: dict[str, object], generation: Generation | None) -> Iterator[bool]:
+    def _degraded(self, report: dict[str, object]) -> Iterator[bool]:
         yield report["database"] != "connected"
         yield report["parquet_access"] != "ok"
         yield report["cache"] != "ok"
         yield report["registry"] != "ok"
         yield self.policy.status != "compliant"
         yield bool(self.plugins.troubles)
-        yield any(state != "fresh" for state in states_of(generation).values())
 
     def _sources_reachable(self, generation: Generation | None) -> bool:
         sources = () if generation is None else generation.registry.sources.values()
@@ -136,10 +135,7 @@ def health_blueprint(health: Health) -> Blueprint:
     def report() -> Response:
         """Tell what works and what does not."""
         visit = visit_of(request.environ)
-        report = health.report(visit.current)
-        datasets = cast("dict[str, str]", report["datasets"])
-        report["datasets"] = {name: datasets[name] for name in datasets if visit.may_read(name)}
-        return respond(503 if visit.current is None else 200, report)
+        return respond(503 if visit.current is None else 200, health.report(visit))
 
     @blueprint.route("/health/live", tags=["health"])
     @blueprint.doc(**_document("live"))
@@ -176,13 +172,15 @@ def _database(generation: Generation | None) -> str:
     return "connected" if generation.engine.answers() else "unreachable"
 
 
-def states_of(generation: Generation | None) -> dict[str, str]:
-    """Give how fresh each dataset is, or that it is ``degraded``: an older table than it should."""
+def states_of(visit: Visit) -> dict[str, str]:
+    """Give how fresh each dataset that may be read is, or ``degraded``: of an older table."""
+    generation = visit.current
     if generation is None:
         return {}
     return {
         name: "degraded" if name in generation.degraded else generation.freshness(name)
         for name in generation.datasets
+        if visit.may_read(name)
     }
 
 

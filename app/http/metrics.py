@@ -52,7 +52,7 @@ class Figures(Collector):
         yield from _workers(counted)
         yield from _refreshes(self.refresher.outcomes())
         health = GaugeMetricFamily("assay_health", "1 for what /health tells.", labels=["status"])
-        _mark(health, STATUSES, str(self.health.report(current)["status"]))
+        _mark(health, STATUSES, str(self.health.report(self.visit)["status"]))
         yield health
         if current is not None:
             age = (datetime.now(UTC) - current.committed_at).total_seconds()
@@ -133,7 +133,7 @@ def _datasets(current: Generation, visit: Visit) -> Iterator[Metric]:
         "assay_dataset_newest_timestamp_seconds", "Newest generated_at.", labels=["dataset"]
     )
     rows = GaugeMetricFamily("assay_dataset_rows", "Rows of its table.", labels=["dataset"])
-    told = states_of(current)
+    told = states_of(visit)
     for name in visit.readable(current):
         table = current.tables[name]
         _mark(states, STATES, told[name], name)

@@ -71,4 +71,5 @@ def refusal_of(error: HTTPException) -> ServiceError:
     }
     detail = details.get(error.code or 500, kind.title + ".")
     allow = error.get_response().headers.get("Allow")
-    return kind(detail, headers={"Allow": allow} if allow else None)
+    methods = ", ".join(sorted(allow.split(", "))) if allow else ""
+    return kind(detail, headers={"Allow": methods} if methods else None)

@@ -98,4 +98,4 @@ def visit_of(environ: Environ) -> Visit:
 def path_of(environ: Environ) -> str:
     """Give the path that is asked for, as Flask has it; what is no UTF-8 never comes here."""
     path: str = environ.get("PATH_INFO", "")
-    return "/" + path.encode("latin-1").decode().lstrip("/")
+    return path.encode("latin-1").decode() or "/"

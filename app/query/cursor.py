@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hmac
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Cursor:
         except (binascii.Error, UnicodeEncodeError) as error:
             raise ValueError(text) from error
         seal, content = sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]
-        if seal != _seal(content, question, key):
+        if not hmac.compare_digest(seal, _seal(content, question, key)):
             raise ValueError(text)
         generation, after = json.loads(content)
         return cls(generation, tuple(_read(kind, value) for kind, value in after))

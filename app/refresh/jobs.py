@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -80,11 +81,11 @@ class Jobs:
 
     def waiting(self) -> Job | None:
         """Give the job that waits, if there is one."""
-        for job_id in self._ids()[:3]:
-            job = self._read(job_id)
-            if job is not None and job.status == "triggered":
-                return job
-        return None
+        return next((job for job in self._newest() if job.status == "triggered"), None)
+
+    def at_work(self) -> bool:
+        """Tell whether a job runs or waits."""
+        return not all(job.finished for job in self._newest())
 
     def write(self, job: Job) -> None:
         """Keep a record as it is now."""
@@ -154,6 +155,11 @@ class Jobs:
         """Tell whether a job has waited for long while no builder is there to do it."""
         with self._store.lock("builders", wait=False) as free:
             return free and _is_late(job)
+
+    def _newest(self) -> Iterator[Job]:
+        """Give the few among which are all that are not finished."""
+        read = (self._read(job_id) for job_id in self._ids()[:3])
+        return (job for job in read if job is not None)
 
     def _ids(self) -> list[str]:
         return sorted((path.stem for path in self._store.jobs.glob("job_*.json")), reverse=True)

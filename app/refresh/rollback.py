@@ -1,7 +1,12 @@
 """Brings a kept Generation back under a new number. Reads no source and loads nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import monotonic, sleep
+
+import structlog
 
 from app.discovery import Plugins
 from app.errors import GenerationGoneError, RefreshRunningError
@@ -19,6 +24,11 @@ from app.refresh.job import Job, Request, now
 from app.refresh.jobs import Jobs
 from app.registry import registry_from_document, with_access_of
 
+log = structlog.get_logger()
+
+_TIDYING_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
+
 
 def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Request) -> Job:
     """Make the Generation that the request names the current one again; give the job's record.
@@ -28,9 +38,7 @@ def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Req
         GenerationGoneError: that Generation is not kept.
     """
     jobs = Jobs(store)
-    with store.lock("builders", shared=True), store.lock("build", wait=False) as free:
-        if not free or jobs.waiting() is not None:
-            raise RefreshRunningError("A refresh is at work; roll back when it is done.")
+    with store.lock("builders", shared=True), _at_rest(store, jobs):
         store.tidy()
         latest, wanted = store.latest(), _kept(store, request.generation or 0)
         if latest is not None:
@@ -46,6 +54,7 @@ def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Req
             moment = datetime.now(UTC)
             back = replace(wanted, number=number, committed_at=moment, job_id=job.job_id)
             commit(store, back)
+            log.info("generation committed", generation=number, datasets=len(back.tables))
         done = replace(
             job,
             status="unchanged" if latest and number == latest.number else "succeeded",
@@ -58,13 +67,28 @@ def roll_back(store: Store, plugins: Plugins, retention: Retention, request: Req
     return done
 
 
+@contextmanager
+def _at_rest(store: Store, jobs: Jobs) -> Iterator[None]:
+    """Hold the lock of builds; a builder whose job is done has to tidy yet, and is waited for."""
+    until = monotonic() + _TIDYING_SECONDS
+    while True:
+        with store.lock("build", wait=False) as free:
+            if free and jobs.waiting() is None:
+                yield
+                return
+        if jobs.at_work() or monotonic() >= until:
+            raise RefreshRunningError("A refresh is at work; roll back when it is done.")
+        sleep(_LOOK_SECONDS)
+
+
 def _kept(store: Store, number: int) -> Manifest:
     try:
         return store.manifest(manifest_name(number))
     except FileNotFoundError as error:
         kept = store.numbers()
         raise GenerationGoneError(
-            f"Generation {number} is not kept; kept are {', '.join(map(str, kept))}.", kept=kept
+            f"Generation {number} is not kept; kept are {', '.join(map(str, kept)) or 'none'}.",
+            kept=kept,
         ) from error
 
 

@@ -178,9 +178,18 @@ def test_a_file_of_keys_that_is_broken_is_told_and_left_alone(run, tmp_path):
     broken = tmp_path / "keys.json"
     broken.write_text("{")
     made = run("keys", "create", "--name", "ops", "--scope", "admin", "--file", broken)
-    assert "keys.json cannot be written: not JSON" in ended(made, 1).stderr
-    assert made.stdout == ""
+    revoked = run("keys", "revoke", "abcd1234", "--file", broken)
+    for each in (made, revoked):
+        assert "keys.json is broken: not JSON; mend it" in ended(each, 1).stderr
+        assert each.stdout == ""
     assert broken.read_text() == "{"
+
+
+@pytest.mark.parametrize("command", ["refresh", "plan", "serve", "rollback 1"])
+def test_a_state_directory_that_cannot_be_is_told(run, registry_file, tmp_path, command):
+    (tmp_path / "file").write_text("")
+    told = run(*command.split(), ASSAY_STATE=tmp_path / "file" / "state", ASSAY_PORT="0")
+    assert "The state directory cannot be used: Not a directory" in ended(told, 1).stderr
 
 
 def test_a_refresh_needs_no_server(run, registry_file, write_table):

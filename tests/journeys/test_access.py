@@ -113,6 +113,21 @@ def test_no_catalogue_and_no_document_names_what_is_hidden(client, settings, sto
         assert "no-store" in answer.headers["Cache-Control"]
 
 
+def test_the_health_of_what_is_hidden_is_not_told(settings, client, stock):
+    """One whose dataset is late for nobody else."""
+    text = settings.registry.read_text()
+    late = "freshness: {warn_after: {count: 1, period: minute}}\n    path: fact_inventory"
+    settings.registry.write_text(text.replace("path: fact_inventory", late))
+    refreshed(settings)
+    front = Client(make_front(settings))
+    assert front.get("/health", headers=stock).json["status"] == "degraded"
+    assert front.get("/health", headers=stock).json["datasets"][HIDDEN] == "warn"
+    assert front.get("/health").json["status"] == "healthy"
+    assert 'assay_health{status="healthy"} 1.0' in front.get("/metrics").text
+    settings.registry.write_text(text)
+    refreshed(settings)
+
+
 def test_a_hint_does_not_name_what_is_hidden(client, stock):
     assert "inventory" not in client.get("/api/v1/datasets/inventry").text
     assert "inventory" in client.get("/api/v1/datasets/inventry", headers=stock).text

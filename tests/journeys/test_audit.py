@@ -123,6 +123,14 @@ def test_who_may_not_is_told(attempt, reader):
     }
 
 
+@pytest.mark.parametrize("path", [f"/{URL}", "/%2f" + URL[1:]])
+def test_no_other_spelling_reaches_a_refresh_past_the_audit(attempt, client, admin, path):
+    answer = client.post(path, headers=admin, json={"force": True})
+    assert (answer.status_code, answer.get_json()["type"]) == (404, "urn:assay:problem:not-found")
+    assert client.get("//health").status_code == 404
+    assert client.get("//metrics", headers=admin).status_code == 404
+
+
 def test_who_guesses_is_told_with_the_address_that_the_proxy_saw(settings, client):
     front = Client(make_front(replace(settings, guesses_per_minute=2, trusted_proxies=1)))
     headers = {"X-API-Key": "wrong", "X-Forwarded-For": "6.6.6.6, 10.0.0.9"}

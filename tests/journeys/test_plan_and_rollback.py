@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from urllib.request import Request as Call
 from urllib.request import urlopen
@@ -133,6 +134,21 @@ def test_a_rollback_joins_nothing(client, admin, settings):
     )
     Jobs(store).submit(Request(by="test"))
     assert client.post(URL, headers=admin, json={"generation": 1}).status_code == 409
+
+
+def test_a_rollback_waits_for_a_builder_that_only_tidies(client, admin, settings):
+    held, asked = threading.Event(), Store.at(settings.state)
+
+    def tidy():
+        with asked.lock("build"):
+            held.set()
+            time.sleep(0.2)
+
+    tidying = threading.Thread(target=tidy)
+    tidying.start()
+    held.wait()
+    assert client.post(URL, headers=admin, json={"generation": 1}).status_code == 200
+    tidying.join()
 
 
 def test_the_history_says_who_when_and_what(client, admin, refresh, settings):

@@ -540,7 +540,7 @@ def empty(settings, registry_file):
 
 
 def test_before_the_first_generation_nothing_is_served_but_said_so(empty, admin):
-    for address in ("/api/v1/datasets", "/health", "/health/ready"):
+    for address in ("/api/v1/datasets", "/api/v1/items", SERIES, "/health", "/health/ready"):
         assert empty.get(address).status_code == 503
     problem = refused(empty.get("/api/v1/datasets"), 503, "no-generation")
     assert problem["detail"]

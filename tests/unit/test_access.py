@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from app.access.caller import ANONYMOUS, Caller
 from app.access.keyfile import KeyFileError, drop_key, keep_key, read_keys, revoke_key
@@ -341,8 +342,16 @@ BROKEN = [
 def test_a_broken_file_changes_nothing_and_is_told(path, keyring, key, text):
     assert keyring.caller(None, key).key_id
     path.write_text(text, encoding="latin-1")
-    assert keyring.caller(None, key).key_id
+    with structlog.testing.capture_logs() as told:
+        for _ in range(2):
+            assert keyring.caller(None, key).key_id
     assert keyring.problem
+    (line,) = told
+    assert (line["event"], line["file"], line["reason"]) == (
+        "file not taken",
+        path.name,
+        keyring.problem,
+    )
     with pytest.raises(CredentialError):
         Keyring(path).caller(None, key)
     with pytest.raises(KeyFileError):

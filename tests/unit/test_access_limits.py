@@ -131,6 +131,9 @@ def test_a_rate_holds_for_a_key_wherever_it_is_and_else_for_an_address(settings,
         with pytest.raises(TooManyRequestsError):
             admission.caller(client)
     assert admission.caller(asked(address="4.4.4.4")).key_id is None
+    # Who probes would end a healthy process.
+    for path in ("/health/live", "/health/ready"):
+        assert admission.caller({**asked(), "PATH_INFO": path}).key_id is None
 
 
 @pytest.mark.parametrize(

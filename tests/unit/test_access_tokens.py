@@ -163,6 +163,9 @@ ATTACKS = {
     "exp is too large": lambda: signed(
         RS256, json.dumps(claims()).replace(str(claims()["exp"]), "1e400").encode()
     ),
+    "exp is larger than any float": lambda: signed(
+        RS256, json.dumps(claims()).replace(str(claims()["exp"]), "1" + "0" * 400).encode()
+    ),
     "a claim stands twice": lambda: signed(RS256, TWICE),
     "alg stands twice": lambda: signed(
         b'{"alg":"none","alg":"RS256"}', json.dumps(claims()).encode()
