@@ -35,7 +35,7 @@ class Lines:
 class GatheredLines(Lines):
     """Writes together what comes within some milliseconds, by a thread of its own.
 
-    Lines that are made one after the other take half the time that each takes among requests, and
+    Lines that are made one after the other take less time than each does among requests, and
     whoever reads the log slowly keeps no request waiting, up to some thousand lines. What was put
     is written before the process exits, unless it is killed.
     """
