@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import compress
+from math import inf
 from mmap import PROT_READ, mmap
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import structlog
@@ -14,6 +17,7 @@ from app.engine.cut import cut
 from app.engine.held import Held, held
 from app.engine.indexed import Indexed, Repeated
 from app.engine.indexing import SEAL_BYTES, seal
+from app.engine.sifting import fitting
 from app.engine.sorted import Sorted
 from app.formats import Batches
 from app.query import Outline, Rows, Stamp, Stretch
@@ -23,6 +27,7 @@ log = structlog.get_logger()
 
 # Beyond it a read would hold the interpreter for long, and the engine is no slower.
 _MOST_ROWS = 10_000
+_SIFTED_ROWS = 1_000
 _MOST_OUTLINES = 512
 
 
@@ -48,7 +53,7 @@ class Index:
         None where it holds not all of them as the engine would give them, or where they are many.
         """
         reader = self._reader(asked.outline)
-        if reader is None or asked.outline.backwards:
+        if reader is None or asked.outline.backwards or asked.sifted:
             return None
         names = [*map(_stored, asked.outline.columns), *asked.outline.lineage]
         needed = {name for name in (*names, asked.time) if isinstance(name, str)}
@@ -62,7 +67,8 @@ class Index:
 class _Reader:
     """Reads the stretches of one outline.
 
-    ``sources`` are the columns that it takes; ``shown`` and ``lineage`` are places among them.
+    ``sources`` are the columns that it takes, ``shown`` and ``lineage`` places among them, and
+    ``sieves`` the columns of what it sifts by.
     """
 
     outline: Outline
@@ -71,23 +77,37 @@ class _Reader:
     sources: tuple[Indexed | Repeated, ...]
     shown: tuple[int, ...]
     lineage: tuple[int, ...]
+    sieves: tuple[Indexed | Repeated, ...]
 
     def read(self, asked: Stretch) -> Rows | None:
         """Give the rows of a stretch; None where they are too many."""
-        start, end = self.places(asked)
-        length = max(end - start - asked.offset, 0)
-        count = length if asked.limit is None else min(length, asked.limit)
-        if count > _MOST_ROWS:
+        looked = range(*self.places(asked))
+        if self.outline.backwards:
+            looked = looked[::-1]
+        found = self._sifted(asked, looked) if asked.sifted else looked
+        if found is None:
             return None
-        backwards = self.outline.backwards
-        first = max(end - asked.offset - count, 0) if backwards else start + asked.offset
-        cells = [each.between(first, count) for each in self.sources]
-        if backwards:
-            cells = [each[::-1] for each in cells]
+        found = found[asked.offset :]
+        given = found if asked.limit is None else found[: asked.limit]
+        if len(given) > _MOST_ROWS:
+            return None
+        cells = _cells(self.sources, given)
         rows = list(zip(*[cells[place] for place in self.shown], strict=True))
         # Most rows of an answer say the same of where they come from.
         lineage = set(zip(*[cells[place] for place in self.lineage], strict=True))
-        return Rows(self.outline.columns, rows, Stamp.of_rows(lineage), length > count)
+        return Rows(self.outline.columns, rows, Stamp.of_rows(lineage), len(found) > len(given))
+
+    def _sifted(self, asked: Stretch, looked: range) -> Sequence[int] | None:
+        """Give the places of the rows that fit, as far as they are wanted; None after many rows."""
+        wanted = inf if asked.limit is None else asked.offset + asked.limit + 1
+        found: list[int] = []
+        for first in range(0, min(len(looked), _MOST_ROWS), _SIFTED_ROWS):
+            some = looked[first : first + _SIFTED_ROWS]
+            fits = map(fitting, _cells(self.sieves, some), asked.sifted)
+            found += compress(some, map(all, zip(*fits, strict=True)))
+            if len(found) >= wanted:
+                return found
+        return found if len(looked) <= _MOST_ROWS else None
 
     def places(self, asked: Stretch) -> tuple[int, int]:
         """Give the places of the first row and behind the last."""
@@ -105,17 +125,34 @@ def _reader(columns: Mapping[str, Indexed], rows: int, outline: Outline) -> _Rea
     """Find what the stretches of an outline are read from; None where a column is missing."""
     names = tuple(map(_stored, outline.columns))
     needed = tuple(dict.fromkeys((*names, *outline.lineage)))
-    known = {name for name in needed if isinstance(name, str)}.union(dict(outline.order))
-    if not known <= columns.keys():
+    sieves = tuple(name for _, name in outline.sifted)
+    known = {*needed, *sieves, *dict(outline.order)}
+    if any(isinstance(name, str) and name not in columns for name in known):
         return None
+
+    def source(name: str | Constant) -> Indexed | Repeated:
+        return Repeated(name) if isinstance(name, Constant) else columns[name]
+
     return _Reader(
         outline,
         tuple(columns[name].sought(falling=falling) for name, falling in outline.order),
         rows,
-        tuple(Repeated(each) if isinstance(each, Constant) else columns[each] for each in needed),
+        tuple(map(source, needed)),
         tuple(map(needed.index, names)),
         tuple(map(needed.index, outline.lineage)),
+        tuple(map(source, sieves)),
     )
+
+
+def _cells(columns: Sequence[Indexed | Repeated], places: Sequence[int]) -> list[list[Any]]:
+    """Give the cells of some columns at these places, which rise or fall."""
+    if not places:
+        return [[] for _ in columns]
+    first, last = sorted((places[0], places[-1]))
+    cells = [each.between(first, last - first + 1) for each in columns]
+    if len(places) == last - first + 1:
+        return cells if places[0] == first else [each[::-1] for each in cells]
+    return [[each[place - first] for place in places] for each in cells]
 
 
 def open_index(path: Path, table: Table) -> Index | None:

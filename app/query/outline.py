@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from itertools import takewhile
 
 from app.dataset import Column, Constant, Dataset
 from app.query.query import Query, Sort
@@ -34,9 +33,10 @@ class Outline:
     """A kind of stretch, in one order; compared by identity, so that it can be a key of caches.
 
     ``equal`` and ``bounds`` are the places of the conditions that the first columns are equal by
-    and that bound the next one; ``kinds`` are the types that each condition's value may have.
-    ``rest`` is what is left of the order to sort by. With ``backwards`` the last row of the
-    stretch comes first. ``order`` has the names that the Table knows; ``lineage`` is
+    and that bound the next one; ``sifted`` are those of what each row in between is asked, with the
+    name of its column. ``kinds`` are the types that the values of each condition may have. ``rest``
+    is what is left of the order to sort by. With ``backwards`` the last row of the stretch comes
+    first. Names are those that the Table knows; ``lineage`` is
     ``dataset_id, model_version, generated_at``.
     """
 
@@ -46,6 +46,7 @@ class Outline:
     kinds: tuple[tuple[type, ...], ...]
     equal: tuple[int, ...]
     bounds: tuple[int, ...]
+    sifted: tuple[tuple[int, str | Constant], ...]
     rest: Order
     backwards: bool
 
@@ -66,20 +67,22 @@ def outline_of(
     """
     dataset, order = read
     query = Query(dataset, select, sort=sort)
-    searched = _searched(query, order, asked)
-    if searched is None:
-        return None
-    equal, bounds = searched
+    equal, bounds = _searched(query, order, asked)
     fixed = {name for name, _ in order[: len(equal)]}
     rest = _settling(query, order, fixed)
     backwards = _backwards(query, rest, fixed)
     lineage = _lineage(query)
     if backwards is None or lineage is None:
         return None
-    kinds = tuple(kinds_of(query.column(name)) for name, _ in asked)
+    kinds = tuple(_kinds(query.column(name), operator) for name, operator in asked)
+    sifted = tuple(
+        (place, _stored(query.column(name)))
+        for place, (name, _) in enumerate(asked)
+        if place not in {*equal, *bounds}
+    )
     names = select or tuple(column.name for column in dataset.columns)
     columns = tuple(query.column(name) for name in names)
-    return Outline(order, columns, lineage, kinds, equal, bounds, rest, backwards)
+    return Outline(order, columns, lineage, kinds, equal, bounds, sifted, rest, backwards)
 
 
 def _lineage(query: Query) -> tuple[str | Constant, ...] | None:
@@ -96,22 +99,27 @@ def _lineage(query: Query) -> tuple[str | Constant, ...] | None:
 
 def _searched(
     query: Query, order: Order, asked: Sequence[tuple[str, str]]
-) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Give which conditions the first columns are equal by, and which bound the next one."""
-    places: dict[str | Constant, list[int]] = {name: [] for name, _ in order}
-    for place, (name, _) in enumerate(asked):
-        column = query.column(name)
-        known = places.get(column.stored or column.name)
-        if known is None:
-            return None
-        known.append(place)
-    operators = [[asked[place][1] for place in each] for each in places.values()]
-    count = len(list(takewhile(lambda each: each == ["eq"], operators)))
-    others = list(places.values())[count:]
-    bounds = others[0] if others else []
-    if any(others[1:]) or any(asked[place][1] not in ORDER for place in bounds):
-        return None
-    return tuple(place for (place,) in list(places.values())[:count]), tuple(bounds)
+    equal: list[int] = []
+    names = [_stored(query.column(name)) for name, _ in asked]
+    for column, _ in order:
+        places = [place for place, name in enumerate(names) if name == column]
+        same = [place for place in places if asked[place][1] == "eq"]
+        if not same:
+            return tuple(equal), tuple(place for place in places if asked[place][1] in ORDER)
+        equal.append(same[0])
+    return tuple(equal), ()
+
+
+def _stored(column: Column) -> str | Constant:
+    return column.stored or column.name
+
+
+def _kinds(column: Column, operator: str) -> tuple[type, ...]:
+    """Give the types of what a column is compared with as Python compares it."""
+    # The engine has small letters of its own.
+    return () if operator == "icontains" else kinds_of(column)
 
 
 def kinds_of(column: Column) -> tuple[type, ...]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from app.dataset import Dataset
+from app.query.conditions import bound
 from app.query.days import whole_days
 from app.query.outline import Order, Outline, kinds_of, outline_of
 from app.query.query import Query, Where, read_order
@@ -18,14 +19,15 @@ class Stretch:
     """A Query as a stretch of its Table in one order: an outline with its values.
 
     ``equal`` are the values of the first columns, ``bounds`` what the next one is compared with,
-    and ``after`` the values that the last row seen has in the columns behind the equal ones. With
-    ``time`` all rows are then put in the order of that column, those alike as they are, before
-    some are left out.
+    and ``after`` the values that the last row seen has in the columns behind the equal ones.
+    ``sifted`` is what each row in between is asked. With ``time`` all rows are then put in the
+    order of that column, those alike as they are, before some are left out.
     """
 
     outline: Outline
     equal: tuple[object, ...]
     bounds: tuple[Where, ...]
+    sifted: tuple[Where, ...]
     after: tuple[object, ...]
     limit: int | None
     offset: int
@@ -65,14 +67,19 @@ def stretch(query: Query, order: Order) -> Stretch | None:
         return None
     asked = tuple([(each.column, each.operator) for each in where])
     outline = outline_of((query.dataset, order), asked, tuple(query.select), tuple(query.sort))
-    if outline is None or not all(map(_is_searched, outline.kinds, [each.value for each in where])):
+    if outline is None or not all(map(_are_searched, outline.kinds, where)):
         return None
     equal = tuple([where[place].value for place in outline.equal])
     bounds = tuple([where[place] for place in outline.bounds])
+    sifted = tuple([where[place] for place, _ in outline.sifted])
     after = _after(query, outline, equal) if query.after else ()
     if after is None:
         return None
-    return Stretch(outline, equal, bounds, after, query.limit, query.offset)
+    return Stretch(outline, equal, bounds, sifted, after, query.limit, query.offset)
+
+
+def _are_searched(kinds: tuple[type, ...], where: Where) -> bool:
+    return all(_is_searched(kinds, value) for value in bound(where))
 
 
 def _is_searched(kinds: tuple[type, ...], value: object) -> bool:

@@ -26,6 +26,8 @@ BY_KEY = [
     f"{ROWS}limit=3",
     f"{ROWS}item_id=A&date__gt=2026-01-02&select=forecast,model_version&limit=2",
     f"{ROWS}sort=-item_id,-date&limit=5",
+    f"{ROWS}item_id=A&forecast__gt=1&date__ne=2026-01-02&limit=2",
+    f"{ROWS}item_id__in=A,C&forecast__isnull=false&sort=-item_id,-date",
 ]
 EXPORT = ROWS.replace("rows?", "rows.{}?{}")
 EXPORTED = [

@@ -227,6 +227,11 @@ def test_hungry_questions_leave_the_small_ones_their_answers(server, long_table,
     grown = (max(hungry.memory) - before) / MEGABYTE
     sys.stdout.write(f"\nhungry {dict(hungry.seen)}, memory grew by {grown:.0f} MiB")
     assert [set(each.statuses) for each in busy] == [{200}, {200}]
+    if soak:
+        # The bars are for a machine that does nothing else.
+        quiet, beside = (percentile(each.took, 0.99) for each in (idle[0], busy[0]))
+        assert beside < 3 * quiet
+        assert percentile(busy[1].took, 0.99) <= 0.05
     assert set(hungry.seen) <= {200, 503, 504, 507}
     # The engine's limit, and some for kept answers, a comparison's own engine and Python.
     assert grown <= 256 + 200

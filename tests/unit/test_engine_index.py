@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.dataset import Lineage
-from app.query import Query, Where, compile_query, orders_of, stretch
+from app.query import TYPES, Query, Where, compile_query, orders_of, stretch
 
 LARGE = 1 << 20
+NANO = "TIMESTAMP_NS"
 TEXTS = ["", "A", "B", "a", "aé", "z", "É", "\uffff", "😀", "😀\0x"]
 DAYS = [date(1, 1, 1), date(2026, 1, 1), date(2026, 1, 2), date(9999, 12, 31)]
 NOON = datetime(2026, 1, 2, 12, 0, 0, 1, tzinfo=UTC)
@@ -102,6 +103,60 @@ def test_a_stretch_is_what_the_engine_gives(both, question):
     # NaN is equal to nothing, and a type that is wrong may look right.
     assert repr(asked.cells) == repr(given.cells)
     assert (asked.columns, asked.stamp, asked.more) == (given.columns, given.stamp, given.more)
+
+
+def values_of(column):
+    """Draw what a column may be asked with: its own cells, near them and far off."""
+    cells = CELLS[column.name][0] if column.name in CELLS else STORED[column.name]
+    own = [read(column.type, each) for each in cells if each not in {None, nan}]
+    return st.sampled_from(own) | OTHERS[column.type]
+
+
+def read(kind, cell):
+    return cell.replace(tzinfo=None) if kind == "timestamp" else cell
+
+
+OTHERS = {
+    "integer": st.integers(-(2**65), 2**65) | st.integers(-2, 2),
+    "number": st.floats(allow_nan=False, allow_infinity=False),
+    "string": st.sampled_from(["", "a", "é", "\n", "\0", "x"]),
+    "boolean": st.booleans(),
+    "date": st.dates(),
+    "timestamp": st.datetimes(allow_imaginary=False) | st.dates(),
+    "decimal": st.decimals(-(10**40), 10**40, places=6) | st.decimals(-2, 2, places=2),
+}
+
+
+@st.composite
+def conditions(draw, dataset):
+    asked = [each for each in dataset.columns if each.type in OTHERS and each.physical != NANO]
+    column = draw(st.sampled_from(asked))
+    operator = draw(st.sampled_from(TYPES[column.type].operators))
+    value = values_of(column)
+    if operator in {"in", "not_in"}:
+        value = st.lists(value, max_size=3)
+    return Where(column.name, operator, draw(st.booleans() if operator == "isnull" else value))
+
+
+def is_the_engines(where):
+    """Tell whether it is asked with small letters, or with a day where there are moments."""
+    listed = where.value if isinstance(where.value, list) else [where.value]
+    return where.operator == "icontains" or any(type(each) is date for each in listed)
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(st.data(), stretches())
+def test_the_rows_of_a_stretch_that_fit_are_those_of_the_engine(both, data, question):
+    dataset, index, engine = both
+    further = data.draw(st.lists(conditions(dataset), min_size=1, max_size=3))
+    query = Query(dataset, **{**question, "where": [*further, *question["where"]]})
+    asked = stretched(query)
+    if asked is None:
+        assert question["after"] or any(map(is_the_engines, further))
+        return
+    found, given = index.read(asked), engine.run(compile_query(query))
+    assert repr(found.cells) == repr(given.cells)
+    assert (found.columns, found.stamp, found.more) == (given.columns, given.stamp, given.more)
 
 
 @pytest.mark.parametrize("name", sorted(CELLS.keys() - set(HELD)))
