@@ -33,7 +33,7 @@ def compare_engines(
     a, b = (engine.tables[name] for engine in engines)
     work = work or Work()
     with work.counted():
-        engine = _engine((a, b), one.limits, one.queue)
+        engine = _engine((a, b), one.limits.parted()[0], one.queue)
     return compare(comparison, partial(engine.run, work=work))
 
 

@@ -14,6 +14,7 @@ from app.refresh.outcomes import Outcomes
 
 _MOST_RECORDS = 1_000
 _MOST_ORPHANS = 20
+_TICK_NANOSECONDS = 50_000_000
 
 
 class Jobs:
@@ -22,6 +23,7 @@ class Jobs:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._audit = Audit(store)
+        self._last: tuple[int | None, Job | None] = (None, None)
 
     def submit(self, request: Request) -> tuple[Job, bool]:
         """Have a call join the waiting job, or write a new one.
@@ -109,8 +111,18 @@ class Jobs:
 
     def last_finished(self) -> Job | None:
         """Give the newest record of a job that is finished, if there is one."""
-        read = (self._read(job_id) for job_id in self._ids())
-        return next((job for job in read if job is not None and job.finished), None)
+        try:
+            changed = self._store.jobs.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+        seen, last = self._last
+        if changed != seen:
+            read = (self._read(job_id) for job_id in self._ids())
+            last = next((job for job in read if job is not None and job.finished), None)
+            # Of two changes within a tick of the kernel's clock the second one cannot be seen.
+            settled = time.time_ns() - changed > _TICK_NANOSECONDS
+            self._last = (changed if settled else None, last)
+        return last
 
     def forget_old(self) -> None:
         """Remove the oldest records beyond a thousand."""

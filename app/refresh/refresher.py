@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from time import monotonic, sleep
 
 from app.discovery import Plugins
@@ -20,7 +21,7 @@ from app.settings import Settings
 _LOOK_SECONDS = 0.03
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Refresher:
     """Triggers refreshes on one Store; a builder process does them."""
 
@@ -28,7 +29,7 @@ class Refresher:
     store: Store
     plugins: Plugins
 
-    @property
+    @cached_property
     def jobs(self) -> Jobs:
         """Give the book of jobs."""
         return Jobs(self.store)

@@ -1,11 +1,13 @@
 """The book of jobs: one runs, one waits, and none is lost with its builder."""
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -119,6 +121,20 @@ def test_history_is_newest_first_and_knows_the_last_that_ended(jobs, store):
         assert jobs.last_finished() == other
 
 
+def test_the_last_that_ended_is_known_at_once(jobs, store):
+    with store.lock("build"):
+        one = finished(jobs, "failed")
+        assert jobs.last_finished() == one
+        seen = store.jobs.stat()
+        other = finished(jobs, "failed")
+        # As if both had ended within one tick of the clock.
+        os.utime(store.jobs, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+        assert jobs.last_finished() == other
+        sleep(0.06)
+        assert jobs.last_finished() == jobs.last_finished() == other
+        assert finished(jobs, "failed") == jobs.last_finished()
+
+
 STRANGE = [
     "",
     ".",
@@ -170,6 +186,7 @@ def test_a_job_is_expected_to_take_as_long_as_the_last_good_one(jobs, store):
 BUILD = """
 import sys
 from pathlib import Path
+from time import sleep
 from app.generation import Store
 from app.refresh import Jobs
 store = Store(Path(sys.argv[1]))
