@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from app.engine.cells import column_reader, read_cells
+from app.engine.patient import patiently
 from app.engine.queue import Queue, Work
 from app.engine.sql import quoted_name, quoted_text
 from app.engine.stream import limited, refusals, stream
@@ -82,7 +83,8 @@ class DuckEngine:
 
     def __init__(self, tables: Mapping[str, Path], limits: EngineLimits, queue: Queue) -> None:
         self.tables, self.limits, self.queue = tables, limits, queue
-        self._connection = connect(limits)
+        # Its own threads have the priority of the one that starts them.
+        self._connection = patiently(connect, limits)
         for name, path in tables.items():
             where, catalog = quoted_text(str(path)), quoted_name(catalog_of(name))
             try:
@@ -113,7 +115,8 @@ class DuckEngine:
             NoRoomError: there is not enough memory, nor room to spill to.
         """
         with self.queue.turn():
-            return self._rows(statement, partial(self.queue.limit, work or Work()))
+            limit = partial(self.queue.limit, work or Work())
+            return patiently(self._rows, statement, limit)
 
     def summary(self, statement: Statement, seconds: float) -> Stamp:
         """Give the lineage of an export's rows, within so many seconds; it takes no turn.
