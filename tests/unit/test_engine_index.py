@@ -159,6 +159,15 @@ def test_the_rows_of_a_stretch_that_fit_are_those_of_the_engine(both, data, ques
     assert (found.columns, found.stamp, found.more) == (given.columns, given.stamp, given.more)
 
 
+@pytest.mark.parametrize("operator", ["contains", "startswith"])
+@pytest.mark.parametrize("part", ["", "a", "é", "\n", "\0", "x"])
+@pytest.mark.parametrize("name", ["k text", "text"])
+def test_parts_of_texts_are_found_where_the_engine_finds_them(both, name, operator, part):
+    dataset, index, engine = both
+    query = Query(dataset, KEYS, [Where(name, operator, part)], sort=KEYS)
+    assert index.read(stretched(query)).cells == engine.run(compile_query(query)).cells
+
+
 @pytest.mark.parametrize("name", sorted(CELLS.keys() - set(HELD)))
 def test_a_column_that_it_cannot_hold_is_left_to_the_engine(both, name):
     dataset, index, _ = both
