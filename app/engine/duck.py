@@ -47,9 +47,9 @@ class EngineLimits:
     spill: Path
 
     def parted(self) -> tuple["EngineLimits", "EngineLimits"]:
-        """Give a part of the memory to one instance, and the rest to another."""
+        """Give a part of the memory to one instance, most to another, a part to none yet."""
         part = self.memory_bytes // _PARTS
-        rest = self.memory_bytes - part
+        rest = self.memory_bytes - 2 * part
         return replace(self, memory_bytes=part), replace(self, memory_bytes=rest)
 
 
