@@ -52,6 +52,11 @@ class Column:
     full: bool = False
     stored: str | Constant = ""
 
+    @property
+    def in_table(self) -> str | Constant:
+        """Give its name in the Table also where it has not been renamed, or its Constant."""
+        return self.stored or self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Lineage:

@@ -1,6 +1,6 @@
 """Puts two Table files against each other, in an instance that holds nothing else."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -33,9 +33,7 @@ def compare_engines(
     a, b = (engine.tables[name] for engine in engines)
     work = work or Work()
     with work.counted():
-        # What a Generation's own engines leave for it.
-        limits = replace(one.limits, memory_bytes=one.limits.memory_bytes // 2)
-        engine = _engine((a, b), limits, one.queue)
+        engine = _engine((a, b), one.limits.left(), one.queue)
     return compare(comparison, partial(engine.run, work=work))
 
 

@@ -36,9 +36,7 @@ def cut(
         return None
     held = {name: cells.slice(first, count) for name, cells in columns.items()}
     rows = _ordered(held, asked, max(count - asked.offset, 0))
-    fields = [
-        pa.field(each.name, rows.kind(each.stored or each.name)) for each in asked.outline.columns
-    ]
+    fields = [pa.field(each.name, rows.kind(each.in_table)) for each in asked.outline.columns]
     return Batches(pa.schema(fields), _batches(rows, asked)), _stamp(rows, asked)
 
 
@@ -83,7 +81,7 @@ def _rising(times: Cells) -> Cells:
 
 def _batches(rows: _Rows, asked: Stretch) -> Iterator[pa.RecordBatch]:
     names = [column.name for column in asked.outline.columns]
-    held = [column.stored or column.name for column in asked.outline.columns]
+    held = [column.in_table for column in asked.outline.columns]
 
     def batch(first: int) -> pa.RecordBatch:
         count = min(BATCH_ROWS, rows.count - first)

@@ -47,10 +47,13 @@ class EngineLimits:
     spill: Path
 
     def parted(self) -> tuple["EngineLimits", "EngineLimits"]:
-        """Give a part of the memory to one instance, most to another, a part to none yet."""
+        """Give a part of the memory to one instance and two to another; one is left."""
         part = self.memory_bytes // _PARTS
-        rest = self.memory_bytes - 2 * part
-        return replace(self, memory_bytes=part), replace(self, memory_bytes=rest)
+        return replace(self, memory_bytes=part), replace(self, memory_bytes=2 * part)
+
+    def left(self) -> "EngineLimits":
+        """Give the part that is left beside the instance of two."""
+        return replace(self, memory_bytes=self.memory_bytes // 2)
 
 
 def connect(limits: EngineLimits) -> duckdb.DuckDBPyConnection:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import structlog
 
-from app.dataset import Column, Constant
+from app.dataset import Constant
 from app.engine.cut import cut
 from app.engine.held import Held, held
 from app.engine.indexed import Indexed, Repeated
@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 # Beyond it a read would hold the interpreter for long, and the engine is no slower.
 _MOST_ROWS = 10_000
+# Cells that are looked at to find the rows that fit, and rows at once.
+_MOST_SIFTED = 10_000
 _SIFTED_ROWS = 1_000
 _MOST_OUTLINES = 512
 
@@ -55,7 +57,7 @@ class Index:
         reader = self._reader(asked.outline)
         if reader is None or asked.outline.backwards or asked.sifted:
             return None
-        names = [*map(_stored, asked.outline.columns), *asked.outline.lineage]
+        names = [*(each.in_table for each in asked.outline.columns), *asked.outline.lineage]
         needed = {name for name in (*names, asked.time) if isinstance(name, str)}
         held = {name: self._columns[name].stored for name in needed & self._columns.keys()}
         if len(held) < len(needed) or None in held.values():
@@ -99,15 +101,17 @@ class _Reader:
 
     def _sifted(self, asked: Stretch, looked: range) -> Sequence[int] | None:
         """Give the places of the rows that fit, as far as they are wanted; None after many rows."""
+        most = _MOST_SIFTED // len(asked.sifted)
         wanted = inf if asked.limit is None else asked.offset + asked.limit + 1
         found: list[int] = []
-        for first in range(0, min(len(looked), _MOST_ROWS), _SIFTED_ROWS):
-            some = looked[first : first + _SIFTED_ROWS]
+        near = looked[:most]
+        for first in range(0, len(near), _SIFTED_ROWS):
+            some = near[first : first + _SIFTED_ROWS]
             fits = map(fitting, _cells(self.sieves, some), asked.sifted)
             found += compress(some, map(all, zip(*fits, strict=True)))
             if len(found) >= wanted:
                 return found
-        return found if len(looked) <= _MOST_ROWS else None
+        return found if len(looked) <= most else None
 
     def places(self, asked: Stretch) -> tuple[int, int]:
         """Give the places of the first row and behind the last."""
@@ -123,7 +127,7 @@ class _Reader:
 
 def _reader(columns: Mapping[str, Indexed], rows: int, outline: Outline) -> _Reader | None:
     """Find what the stretches of an outline are read from; None where a column is missing."""
-    names = tuple(map(_stored, outline.columns))
+    names = tuple(column.in_table for column in outline.columns)
     needed = tuple(dict.fromkeys((*names, *outline.lineage)))
     sieves = tuple(name for _, name in outline.sifted)
     known = {*needed, *sieves, *dict(outline.order)}
@@ -175,10 +179,6 @@ def _mapped(path: Path) -> pa.RecordBatch:
         if content[-SEAL_BYTES:] != seal(file, len(content) - SEAL_BYTES):
             raise ValueError(path.name)
     return pa.ipc.open_stream(pa.py_buffer(content)).read_next_batch()
-
-
-def _stored(column: Column) -> str | Constant:
-    return column.stored or column.name
 
 
 def _equal(

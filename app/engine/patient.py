@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 Asked = ParamSpec("Asked")
 Made = TypeVar("Made")
 
-# A third of the processor where another thread wants it too, all of it where none does.
+# A quarter of the processor where another thread wants it too, all of it where none does.
 _STEPS = 5
 # More than the queues have turns; threads are started when they are needed.
 _MOST_THREADS = 256

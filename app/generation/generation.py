@@ -72,13 +72,23 @@ class Generation:
     def _stretch(self, query: Query, timing: Timing) -> Rows | None:
         """Read rows that stand together in one of the orders."""
         indexes = self.indexes[query.dataset.name]
-        for name, order in orders_of(query.dataset).items():
-            with timing.of("plan"):
-                asked = stretch(query, order) if name in indexes else None
-            rows = None if asked is None else _read(indexes, name, asked, timing)
+        for name, asked in self._stretches(query, timing):
+            rows = _read(indexes, name, asked, timing)
             if rows is not None:
                 return rows
         return None
+
+    def _stretches(self, query: Query, timing: Timing) -> Iterator[tuple[str, Stretch]]:
+        """Give the rows as stretches of the orders there are; first those that a search finds."""
+        sifted = []
+        for name, order in orders_of(query.dataset).items():
+            with timing.of("plan"):
+                asked = stretch(query, order) if name in self.indexes[query.dataset.name] else None
+            if asked is not None and asked.sifted:
+                sifted.append((name, asked))
+            elif asked is not None:
+                yield name, asked
+        yield from sifted
 
     def _merged(self, query: Query, timing: Timing) -> Rows | None:
         """Make figures of rows that stand together in a rollup; they bring their lineage."""

@@ -76,7 +76,7 @@ def outline_of(
         return None
     kinds = tuple(_kinds(query.column(name), operator) for name, operator in asked)
     sifted = tuple(
-        (place, _stored(query.column(name)))
+        (place, query.column(name).in_table)
         for place, (name, _) in enumerate(asked)
         if place not in {*equal, *bounds}
     )
@@ -93,7 +93,7 @@ def _lineage(query: Query) -> tuple[str | Constant, ...] | None:
     if any(column.physical == _NANOSECONDS for column in columns):
         return None
     return tuple(
-        part if isinstance(part, Constant) else query.column(part).stored or part for part in parts
+        part if isinstance(part, Constant) else query.column(part).in_table for part in parts
     )
 
 
@@ -102,7 +102,7 @@ def _searched(
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Give which conditions the first columns are equal by, and which bound the next one."""
     equal: list[int] = []
-    names = [_stored(query.column(name)) for name, _ in asked]
+    names = [query.column(name).in_table for name, _ in asked]
     for column, _ in order:
         places = [place for place, name in enumerate(names) if name == column]
         same = [place for place in places if asked[place][1] == "eq"]
@@ -110,10 +110,6 @@ def _searched(
             return tuple(equal), tuple(place for place in places if asked[place][1] in ORDER)
         equal.append(same[0])
     return tuple(equal), ()
-
-
-def _stored(column: Column) -> str | Constant:
-    return column.stored or column.name
 
 
 def _kinds(column: Column, operator: str) -> tuple[type, ...]:

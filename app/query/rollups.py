@@ -176,7 +176,7 @@ def parts_of(function: str, columns: Sequence[str]) -> tuple[Part, ...]:
 
 def stored_names(columns: Sequence[Column]) -> tuple[str, ...]:
     """Give the names that the Table has for columns; a Constant is in no Table."""
-    names = (column.stored or column.name for column in columns)
+    names = (column.in_table for column in columns)
     return tuple(name for name in names if isinstance(name, str))
 
 

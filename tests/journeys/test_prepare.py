@@ -31,6 +31,9 @@ READ = {
     f"{FORECASTS}/rows?sort=date,-forecast&limit=3": "data",
     f"{FORECASTS}/rows?sort=-date,item_id&limit=3": "order_1",
     f"{FORECASTS}/rows?limit=3": "keys",
+    f"{FORECASTS}/rows?source=seasonal&limit=3": "keys",
+    f"{FORECASTS}/rows?date=2026-01-02&limit=3": "order_1",
+    f"{FORECASTS}/rows?date=2026-01-02&forecast__gte=0&sort=-date&limit=3": "order_1",
 }
 
 

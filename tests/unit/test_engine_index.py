@@ -180,6 +180,20 @@ def test_many_rows_are_left_to_the_engine(bench):
     assert bench.index(table).read(stretched(query)) is None
 
 
+def test_rows_that_fit_are_looked_for_among_so_many_cells(bench):
+    _, table = loaded = bench.load({"k": range(6_000)}, index_bytes=LARGE)
+    index, fits = bench.index(table), [Where("k", "ne", 0), Where("k", "not_in", [1])]
+    for conditions, limit, count in (
+        (1, None, 5_999),
+        (2, 3, 3),
+        (2, None, None),
+        (2, 4_998, None),
+    ):
+        query = Query(loaded[0], where=fits[:conditions], sort=("k",), limit=limit)
+        rows = index.read(stretched(query))
+        assert (None if rows is None else len(rows)) == count
+
+
 def test_an_index_goes_when_nobody_refers_to_it_whatever_was_read(bench):
     dataset, table = bench.load({"k": range(10)}, index_bytes=LARGE)
     index = bench.index(table)

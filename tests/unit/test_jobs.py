@@ -186,7 +186,6 @@ def test_a_job_is_expected_to_take_as_long_as_the_last_good_one(jobs, store):
 BUILD = """
 import sys
 from pathlib import Path
-from time import sleep
 from app.generation import Store
 from app.refresh import Jobs
 store = Store(Path(sys.argv[1]))

@@ -220,6 +220,7 @@ def test_a_comparison_beyond_its_memory_spills_and_leaves_nothing_behind(bench):
     keys = pa.array(range(rows))
     texts = pc.binary_join_element_wise(keys.cast("string"), "x" * 40, "-")
     loaded = [bench.load({"k": keys, "x": each}) for each in (texts, pc.utf8_upper(texts))]
+    # Half of it is left for the comparison.
     small = replace(bench.limits, memory_bytes=80 << 20)
     small.spill.mkdir()
     engines = []
