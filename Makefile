@@ -16,7 +16,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input install
 # Pins stay where they are unless told to move: make lock UPGRADE="--upgrade-package duckdb", or --upgrade.
 UPGRADE ?=
-LOCK := $(PY) -m uv pip compile --quiet $(UPGRADE) --generate-hashes --universal --python-version 3.11 \
+LOCK := $(PY) -m uv pip compile --quiet $(UPGRADE) --generate-hashes --no-strip-extras --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 say = @printf '\n==> %s\n' "$(1)"
 
