@@ -4,7 +4,7 @@ Whoever asks must be able to go on without an answer. Never says where Redis is:
 hold a password.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from importlib import import_module
@@ -39,9 +39,11 @@ class Redis:
 
     Of all names that begin with ``prefix`` no other Store knows the key, so that services may
     share a Redis. What fails once leaves it alone for some seconds; then one caller tries.
+    Whoever asks on behalf of a request calls ``waits`` before.
     """
 
-    def __init__(self, url: str, key: bytes) -> None:
+    def __init__(self, url: str, key: bytes, waits: Callable[[], None] = lambda: None) -> None:
+        self.waits = waits
         # Found by its name: a worker that is told of no Redis is ready sooner without.
         library = import_module("redis")
         self.pool = library.ConnectionPool.from_url(url, **_PATIENCE)

@@ -111,6 +111,19 @@ def logs_as_they_were() -> Iterator[None]:
 
 
 @pytest.fixture
+def wait_for() -> Callable[[Callable[[], object]], None]:
+    """Waits until what is told is so."""
+
+    def wait(told: Callable[[], object], seconds: float = 5.0) -> None:
+        until = time.monotonic() + seconds
+        while not told() and time.monotonic() < until:
+            time.sleep(0.002)
+        assert told()
+
+    return wait
+
+
+@pytest.fixture
 def soak(request: pytest.FixtureRequest) -> bool:
     """Whether the full length was asked for."""
     return bool(request.config.getoption("--soak"))

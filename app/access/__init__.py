@@ -1,6 +1,6 @@
 """Keys, tokens, scopes and callers: who asks, and what it may."""
 
-from app.access.admission import Admission, client_address
+from app.access.admission import PROBES, Admission, client_address
 from app.access.caller import ADMIN, ANONYMOUS, SCOPES, Caller
 from app.access.keyfile import KeyFileError, drop_key, keep_key, parse_keys, read_keys, revoke_key
 from app.access.keyring import Keyring
@@ -10,6 +10,7 @@ from app.access.opening import open_keyring
 __all__ = [
     "ADMIN",
     "ANONYMOUS",
+    "PROBES",
     "SCOPES",
     "Admission",
     "Caller",

@@ -30,9 +30,10 @@ class SharedLimit(Limit):
         Raises:
             TooManyRequestsError: it is one too many.
         """
-        super().count(client)
         if not self.most:
             return
+        self._redis.waits()
+        super().count(client)
         # A client is as long as its token's subject, and is nobody's business in Redis.
         name = blake2b(client.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         key = self._item.key_for(self._name, name)

@@ -93,6 +93,7 @@ class Keeper:
     ) -> tuple[Answer, Outcome]:
         if self._shared is None or seconds <= 0 or not identity.shareable:
             return make().lasting(seconds), MADE
+        self._waits()
         shared = self._shared.answer(identity.text, seconds, lambda: make().lasting(seconds))
         return shared[0].lasting(seconds), shared[1]
 

@@ -65,10 +65,14 @@ class Spooled:
 
 
 class Spool:
-    """The folder of spooled Answers, shared by the workers of a host and those after them."""
+    """The folder of spooled Answers, shared by the workers of a host and those after them.
 
-    def __init__(self, folder: Path, limit: int) -> None:
+    ``waits`` is called by who is about to make one, or to wait for who does.
+    """
+
+    def __init__(self, folder: Path, limit: int, waits: Callable[[], None] = lambda: None) -> None:
         self._folder = folder
+        self._waits = waits
         self._room = Room(folder, limit)
         self._boot = _BOOT.read_text().strip() if _BOOT.exists() else ""
 
@@ -87,6 +91,7 @@ class Spool:
             held = self._opened(path)
             if held is not None:
                 return held, outcome
+            self._waits()
             with _alone(path.with_suffix(".part")) as descriptor:
                 if descriptor is not None and not path.exists():
                     self._make(descriptor, path, write)

@@ -20,7 +20,7 @@ from app.errors import RegistryError
 from app.logs import configure_logs, server_logging
 from app.pointer import named_in
 from app.registry import read_registry
-from app.settings import Settings
+from app.settings import DOORS, Settings
 
 _STOP_SECONDS = 15
 _HEADER_MILLISECONDS = 15_000
@@ -69,13 +69,13 @@ def run_server(settings: Settings) -> None:
     # A worker that was forked after DuckDB had been opened could hang or crash.
     multiprocessing.set_start_method("spawn", force=True)
     Granian(
-        "app.service:front_from_environment",
+        "app.service.door:door_from_environment",
         factory=True,
         address=settings.host,
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
-        blocking_threads=settings.threads,
+        blocking_threads=DOORS,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
         websockets=False,

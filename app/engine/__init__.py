@@ -1,13 +1,15 @@
 """The DuckDB engine: loads Tables and runs Statements. The only room that imports duckdb."""
 
 from app.engine.compare import compare_engines, compare_tables
-from app.engine.desk import Desk
+from app.engine.desk import Desk, InLine, Later
+from app.engine.doorstep import Doorstep
 from app.engine.duck import DuckEngine, EngineLimits
+from app.engine.hands import Hands
 from app.engine.index import Index, open_index
 from app.engine.load import load_table
 from app.engine.loading import Loading, table_hash
 from app.engine.preparing import index_suffix
-from app.engine.queue import Doorstep, Queue, Work
+from app.engine.queue import Queue, Work
 from app.engine.stream import in_time
 from app.engine.turns import Turns
 
@@ -16,7 +18,10 @@ __all__ = [
     "Doorstep",
     "DuckEngine",
     "EngineLimits",
+    "Hands",
+    "InLine",
     "Index",
+    "Later",
     "Loading",
     "Queue",
     "Turns",

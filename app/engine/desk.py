@@ -1,59 +1,189 @@
-"""Where answers are made, one at a time: a worker has one interpreter."""
+"""Where answers are made, one at a time: a worker has one interpreter.
 
-from threading import Event, Thread, get_ident
-from time import monotonic
+Requests come in at a door. What can be answered at once is answered by the thread that took it,
+which nobody else's work can then be faster than. Whatever would hold it up is begun again at the
+desk, by a thread that may wait.
+"""
 
-from app.engine.queue import Doorstep, Queue
+from collections import deque
+from collections.abc import Callable
+from threading import Event, Lock, Thread, get_ident
+from time import perf_counter, sleep
 
-# Who holds the desk for longer waits for something else, or works on something large.
+from app.engine.hands import Hands
+from app.errors import BusyError
+
+# Who is at the desk for longer waits for something else, or works on something large.
 _LONG_SECONDS = 0.005
+# A door that stood open for less than this part of such a time may have many before it.
+_LOOK_SECONDS = 0.02
+_OPEN = 0.2
+# They are let in until nobody came for so long.
+_GATHER_SECONDS = 0.000_5
+# What part of the line must be full to be a crowd.
+_CROWD = 0.5
+# Somebody has been called to the desk and is on the way.
+_CALLED = 0
+
+
+class Later(BaseException):
+    """A request that its door must not wait for; nothing of it was done that counts.
+
+    No Exception: what handles failures must not take it for one.
+    """
+
+
+class InLine(Later):
+    """The same of an answer: it is begun again when its turn at the desk has come."""
 
 
 class Desk:
-    """A turn at the interpreter, for what takes a fraction of a millisecond of it.
+    """The line of those whose answers are made one after the other, by one of the ``hands``.
 
-    Who waits in this line wants nothing of the interpreter meanwhile, so that kept answers and
-    health pass by. Who is about to wait for something else leaves; from who does not leave for
-    long the turn is taken, and the next one works beside.
+    Threads that neither are at a door nor came from the line are nobody's concern here: a server
+    that has threads of its own may use the service without a desk.
     """
 
-    def __init__(self, waiting: int, doorstep: Doorstep) -> None:
-        self.queue = Queue(1, waiting, doorstep=doorstep)
-        self._since: dict[int, float] = {}
+    def __init__(self, most: int, hands: Hands) -> None:
+        self._most, self._hands = most, hands
+        self._line: deque[Callable[[], object]] = deque()
+        self._lock = Lock()
+        self._holder: int | None = None
+        self._since = self._looked = self._ended = self._open = 0.0
+        # By thread, whether it is at work for an answer.
+        self._doors: dict[int, bool] = {}
+        self._at_work = Lock()
+        self._crowd = False
+        self._came = 0
         self._sought = Event()
         Thread(target=self._watch, daemon=True).start()
 
-    def __enter__(self) -> None:
-        """Wait for the desk and hold it, to the end of the block or until its thread leaves.
+    @property
+    def running(self) -> int:
+        """Give how many work at the desk."""
+        return int(bool(self._holder))
 
-        Raises:
-            BusyError: too many wait already, or the turn did not come in time.
-        """
-        if self.queue.running:
-            self._sought.set()
-        self.queue.take()
-        self._since[get_ident()] = monotonic()
+    @property
+    def waiting(self) -> int:
+        """Give how many stand in line."""
+        return len(self._line)
+
+    @property
+    def hurried(self) -> bool:
+        """Tell whether this thread is at a door."""
+        return get_ident() in self._doors
+
+    def __enter__(self) -> None:
+        """Be at a door, to the end of the block: whatever would take long raises Later there."""
+        if not self._doors:
+            self._open += perf_counter() - self._ended
+        self._doors[get_ident()] = False
 
     def __exit__(self, *_: object) -> None:
-        """Let the next one in."""
-        self.leave()
+        """Be at the door no longer."""
+        self._ended = perf_counter()
+        if self._doors.pop(get_ident()):
+            self._at_work.release()
+
+    def stay(self) -> None:
+        """Say that this thread is about to make an answer.
+
+        Raises:
+            InLine: it is at a door where others wait already, or another door is at work: what
+                keeps one from answering must not keep all.
+        """
+        thread = get_ident()
+        if self._doors.get(thread, True):
+            return
+        self._look()
+        if self._crowd or not self._at_work.acquire(timeout=_LONG_SECONDS):
+            raise InLine
+        self._doors[thread] = True
+
+    def _look(self) -> None:
+        """See now and then whether there may be a crowd before the door."""
+        now = perf_counter()
+        seconds = now - self._looked
+        if seconds > _LOOK_SECONDS:
+            self._crowd = self._crowd or self._open < _OPEN * seconds
+            self._looked, self._open = now, 0.0
 
     def leave(self) -> None:
-        """Let the next one in, if this thread holds the desk."""
-        self._release(get_ident())
+        """Say that this thread is about to wait for something else, or to work for long.
 
-    def _release(self, thread: int) -> None:
-        # Taken out by one caller only: the holder or the watch.
-        if self._since.pop(thread, None) is not None:
-            self.queue.pass_on()
+        Raises:
+            Later: it is at a door.
+        """
+        thread = get_ident()
+        works = self._doors.get(thread)
+        if works is not None:
+            raise InLine if works else Later
+        self._pass_on(thread)
+
+    def put(self, work: Callable[[], object]) -> None:
+        """Have an answer made when its turn has come.
+
+        Raises:
+            BusyError: too many wait already.
+        """
+        with self._lock:
+            self._came += 1
+            if len(self._line) >= self._most:
+                raise BusyError("Too many questions are waiting; try again in a moment.")
+            self._line.append(work)
+            if self._holder is None:
+                self._call(gather=self._crowd)
+                return
+        self._sought.set()
+
+    def _call(self, *, gather: bool = False) -> None:
+        self._holder = _CALLED
+        self._hands.put(lambda: self._serve(gather=gather))
+
+    def _serve(self, *, gather: bool) -> None:
+        """Work for one after the other until the line is empty, or who came has left."""
+        if gather:
+            self._gather()
+        while work := self._taken():
+            try:
+                work()
+            except BaseException:
+                self._pass_on(get_ident())
+                raise
+            if self._holder != get_ident():
+                return
+            if self._crowd and not self._line:
+                self._gather()
+
+    def _taken(self) -> Callable[[], object] | None:
+        with self._lock:
+            self._holder = get_ident() if self._line else None
+            self._since = perf_counter()
+            return self._line.popleft() if self._line else None
+
+    def _gather(self) -> None:
+        """Let in who waits at the door, and see how many they are."""
+        self._since, came = perf_counter(), -1
+        while came != self._came:
+            came = self._came
+            sleep(_GATHER_SECONDS)
+        self._crowd = len(self._line) >= _CROWD * self._most
+
+    def _pass_on(self, thread: int) -> None:
+        with self._lock:
+            if self._holder != thread:
+                return
+            self._holder = None
+            if self._line:
+                self._call()
 
     def _watch(self) -> None:
         pause = Event()
         while self._sought.wait():
             self._sought.clear()
             pause.wait(_LONG_SECONDS)
-            for thread, since in list(self._since.items()):
-                if monotonic() - since >= _LONG_SECONDS:
-                    self._release(thread)
-            if self.queue.waiting:
+            holder = self._holder
+            if holder and perf_counter() - self._since >= _LONG_SECONDS:
+                self._pass_on(holder)
+            if self._line:
                 self._sought.set()

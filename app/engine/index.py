@@ -44,10 +44,13 @@ class Index:
         # By the columns and not by the Index, which would hold itself.
         self._reader = lru_cache(maxsize=_MOST_OUTLINES)(partial(_reader, columns, rows))
 
-    def read(self, asked: Stretch) -> Rows | None:
-        """Give the rows of a stretch as a Statement would; None where it holds not all of them."""
+    def read(self, asked: Stretch, most: int = _MOST_ROWS) -> Rows | None:
+        """Give the rows of a stretch as a Statement would.
+
+        None where it holds not all of them, or where there are more than ``most``.
+        """
         reader = self._reader(asked.outline)
-        return None if reader is None else reader.read(asked)
+        return None if reader is None else reader.read(asked, most)
 
     def cut(self, asked: Stretch) -> tuple[Batches, Stamp] | None:
         """Give the same rows by the column, as an Export has them, and their Stamp.
@@ -81,8 +84,8 @@ class _Reader:
     lineage: tuple[int, ...]
     sieves: tuple[Indexed | Repeated, ...]
 
-    def read(self, asked: Stretch) -> Rows | None:
-        """Give the rows of a stretch; None where they are too many."""
+    def read(self, asked: Stretch, most: int) -> Rows | None:
+        """Give the rows of a stretch; None where they are more than ``most``."""
         looked = range(*self.places(asked))
         if self.outline.backwards:
             looked = looked[::-1]
@@ -91,7 +94,7 @@ class _Reader:
             return None
         found = found[asked.offset :]
         given = found if asked.limit is None else found[: asked.limit]
-        if len(given) > _MOST_ROWS:
+        if len(given) > most:
             return None
         cells = _cells(self.sources, given)
         rows = list(zip(*[cells[place] for place in self.shown], strict=True))

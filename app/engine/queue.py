@@ -3,18 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from random import uniform
-from threading import Lock, Semaphore
-from time import monotonic, sleep
+from threading import Lock
+from time import monotonic
 
+from app.engine.doorstep import Doorstep
 from app.engine.watch import Watchdog
 from app.errors import BusyError, QuestionTooSlowError
 
 _LONGEST_WAIT_SECONDS = 10.0
-# A refusal takes a tenth of what an answer does: of standing for less, answers get less.
-_DOORSTEP_SECONDS = 2.0
-# Who is refused together would come again together, and find the line full that is empty later.
-_APART = (0.5, 1.5)
 
 
 class Work:
@@ -36,25 +32,6 @@ class Work:
             self.seconds += monotonic() - started
 
 
-class Doorstep:
-    """Where those stand for a moment who are refused: told at once, they would ask again at once.
-
-    Who finds none of the ``places`` free is told at once after all.
-    """
-
-    def __init__(self, places: int) -> None:
-        self._free = Semaphore(places)
-
-    def stand(self) -> None:
-        """Wait a moment; asks nothing of the interpreter."""
-        if self._free.acquire(blocking=False):
-            sleep(_DOORSTEP_SECONDS * uniform(*_APART))  # noqa: S311 - guards nothing
-            self._free.release()
-
-
-_NO_DOORSTEP = Doorstep(0)
-
-
 class Queue:
     """How many questions a worker works on at once, and how long each may take."""
 
@@ -63,7 +40,7 @@ class Queue:
         running: int,
         waiting: int,
         seconds: float = 60.0,
-        doorstep: Doorstep = _NO_DOORSTEP,
+        doorstep: Doorstep | None = None,
     ) -> None:
         self._most = self._free = running
         self._waiting = waiting
@@ -106,18 +83,13 @@ class Queue:
         Raises:
             BusyError: too many wait already, or the turn did not come in time.
         """
-        self.take()
+        self._take()
         try:
             yield
         finally:
-            self.pass_on()
+            self._pass_on()
 
-    def take(self) -> None:
-        """Wait for a turn, which whoever has it passes on.
-
-        Raises:
-            BusyError: as ``turn`` does.
-        """
+    def _take(self) -> None:
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -127,7 +99,8 @@ class Queue:
                 called.acquire()
                 self._line.append(called)
         if called is None:
-            self._doorstep.stand()
+            if self._doorstep is not None:
+                self._doorstep.stand()
             raise BusyError("Too many questions are waiting; try again in a moment.")
         if called.acquire(timeout=_LONGEST_WAIT_SECONDS):
             return
@@ -136,7 +109,7 @@ class Queue:
                 self._line.remove(called)
                 raise BusyError("The questions before this one take too long; try again.")
 
-    def pass_on(self) -> None:
+    def _pass_on(self) -> None:
         """Give the turn to who has waited longest: nobody who comes later is let in before."""
         with self._lock:
             if self._line:

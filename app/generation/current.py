@@ -13,7 +13,7 @@ _TRIES = 5
 class CurrentGeneration:
     """The Generation a worker serves; opened anew when the pointer has moved.
 
-    ``taken`` is told of each one that is served from then on.
+    ``taken`` is told of each one that is served from then on, ``waits`` by whom it is opened.
     """
 
     def __init__(
@@ -21,10 +21,11 @@ class CurrentGeneration:
         store: Store,
         opener: Callable[[str], Generation],
         taken: Callable[[Generation], None] = lambda _: None,
+        waits: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._open = opener
-        self._taken = taken
+        self._taken, self._waits = taken, waits
         self._loaded: Generation | None = None
         self._ready: Generation | None = None
         self._lock = Lock()
@@ -39,6 +40,8 @@ class CurrentGeneration:
         loaded = self._loaded
         if loaded is not None and loaded.name == name:
             return loaded
+        if name is not None:
+            self._waits()
         with self._lock:
             return self._load()
 

@@ -32,6 +32,8 @@ from app.table import Table
 
 # Rows that a small question may look at.
 _MOST_SMALL = 10_000
+# Rows that are read from an index at a door: more of them would hold up whoever comes next.
+_MOST_AT_A_DOOR = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,18 @@ class Generation:
         """Read rows that stand together in one of the orders."""
         indexes = self.indexes[query.dataset.name]
         for name, asked in self._stretches(query, timing):
-            rows = _read(indexes, name, asked, timing)
+            rows = self._read(indexes[name], name, asked, timing)
             if rows is not None:
                 return rows
         return None
+
+    def _read(self, index: Index, name: str, asked: Stretch, timing: Timing) -> Rows | None:
+        with timing.of("engine"):
+            hurried = self.turns.desk.hurried
+            rows = index.read(asked, _MOST_AT_A_DOOR) if hurried else index.read(asked)
+        if rows is not None:
+            timing.read(name)
+        return rows
 
     def _stretches(self, query: Query, timing: Timing) -> Iterator[tuple[str, Stretch]]:
         """Give the rows as stretches of the orders there are; first those that a search finds."""
@@ -97,7 +107,8 @@ class Generation:
         indexes = self.indexes[query.dataset.name]
         if asked is None or asked.rollup.table not in indexes:
             return None
-        rows = _read(indexes, asked.rollup.table, asked.stretch, timing)
+        name = asked.rollup.table
+        rows = self._read(indexes[name], name, asked.stretch, timing)
         with timing.of("engine"):
             return None if rows is None else asked.figures(rows)
 
@@ -109,8 +120,8 @@ class Generation:
         return self._asked(query, summary, timing or Timing()).stamp
 
     def _asked(self, query: Query, statement: Statement, timing: Timing) -> Rows:
-        timing.read(statement.table)
         self.turns.desk.leave()
+        timing.read(statement.table)
         with timing.of("engine"):
             if self._is_small(query) and not self.small.queue.full:
                 # What is more than it looked takes the memory of all others.
@@ -166,11 +177,3 @@ class Generation:
     def freshness(self, dataset: str) -> str:
         """Give ``fresh``, ``warn`` or ``error`` for that dataset, now."""
         return self.datasets[dataset].freshness.status(self.newest[dataset], datetime.now(UTC))
-
-
-def _read(indexes: Mapping[str, Index], name: str, asked: Stretch, timing: Timing) -> Rows | None:
-    with timing.of("engine"):
-        rows = indexes[name].read(asked)
-    if rows is not None:
-        timing.read(name)
-    return rows

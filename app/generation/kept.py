@@ -22,11 +22,20 @@ _MOST_COMPARED, _MOST_WAITING = 1, 4
 
 
 class KeptGenerations:
-    """The Generations that the Store keeps, by their numbers."""
+    """The Generations that the Store keeps, by their numbers.
 
-    def __init__(self, store: Store, opener: Callable[[str], Generation]) -> None:
+    ``waits`` is called by whom it takes some time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        opener: Callable[[str], Generation],
+        waits: Callable[[], None] = lambda: None,
+    ) -> None:
         self._store = store
         self._open = opener
+        self._waits = waits
         self._opened: OrderedDict[int, Generation] = OrderedDict()
         self._opening: dict[int, Lock] = {}
         self._lock = Lock()
@@ -40,6 +49,7 @@ class KeptGenerations:
         Raises:
             GenerationGoneError: it is not kept, or was never made.
         """
+        self._waits()
         with self._lock:
             opening = self._opening.setdefault(number, Lock())
         # Only who needs this very one waits for it to be opened.
@@ -69,6 +79,7 @@ class KeptGenerations:
             GenerationGoneError: that one is not kept.
             BusyError: too many questions are being worked on.
         """
+        self._waits()
         if comparison.generation is None:
             return compare(comparison, partial(asked.engine.run, work=timing.work))
         other = self.open(comparison.generation)
@@ -84,6 +95,7 @@ class KeptGenerations:
 
         Newest first; ``until`` is the number of the newest to be told.
         """
+        self._waits()
         told: list[Fact] = []
         for number in reversed(self._store.numbers()):
             manifest = self._manifest_of(number) if number <= until else None

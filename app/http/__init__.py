@@ -6,10 +6,11 @@ from app.http.build import Services, build_app, document_of
 from app.http.dispatch import App
 from app.http.health import Health
 from app.http.problems import problem_reply
-from app.http.visit import LONGEST_ADDRESS, VISIT, Visit
+from app.http.visit import LONGEST_ADDRESS, REFUSAL, VISIT, Visit
 
 __all__ = [
     "LONGEST_ADDRESS",
+    "REFUSAL",
     "VISIT",
     "Answering",
     "App",

@@ -16,17 +16,17 @@ from app.errors import (
     UnsupportedMediaTypeError,
 )
 from app.formats import JSON
+from app.settings import MOST_BODIES
 
 _LARGEST_BODY = 64 * 1024
 # Of a body that stops coming nothing more is heard, and no server interrupts who waits for it.
-_MOST_AT_ONCE = 8
 _LONGEST_WAIT_SECONDS = 0.2
 _LONGEST_READ_SECONDS = 5.0
 
 
 def turns() -> BoundedSemaphore:
     """Give the turns at reading bodies: who sends slowly keeps these from a few, no more."""
-    return BoundedSemaphore(_MOST_AT_ONCE)
+    return BoundedSemaphore(MOST_BODIES)
 
 
 def json_object(turns: BoundedSemaphore) -> dict[str, object]:

@@ -112,7 +112,7 @@ def build_app(services: Services, datasets: Mapping[str, Dataset]) -> App:
     offers, clashes = services.plugins.offers(datasets)
     asking = Asking(services.answering, services.plugins, services.kept, services.desk)
     routes = [Route.of(offer, asking) for offer in offers]
-    app = App({route.name: route for route in routes})
+    app = App({route.name: route for route in routes}, services.desk.leave)
     app.config.update(_CONFIG)
     app.url_map.merge_slashes = False
     app.url_map.converters["text"] = TextConverter

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from app.access import PROBES
 from app.answers import Pieces
 from app.http.endpoints import Route
 from app.http.guarding import enter
@@ -20,13 +21,13 @@ class App(Flask):
     """What a room above may know of the app: a WSGI callable with a document.
 
     ``routes`` are those of all offers, by the names that Flask has for them; ``owners`` names the
-    dataset of each.
+    dataset of each. ``waits`` is called before Flask is, whose views may take their time.
     """
 
-    def __init__(self, routes: Mapping[str, Route]) -> None:
+    def __init__(self, routes: Mapping[str, Route], waits: Callable[[], None]) -> None:
         super().__init__("assay", static_folder=None)
         self.owners = {name: route.offer.dataset.name for name, route in routes.items()}
-        self._routes = routes
+        self._routes, self._waits = routes, waits
         self._adapter = self.url_map.bind("")
 
     def wsgi_app(
@@ -35,6 +36,8 @@ class App(Flask):
         """Answer a request; refusals of an offer's view are for the front to write."""
         reply = self._offered(environ)
         if reply is None:
+            if path_of(environ) not in PROBES:
+                self._waits()
             return super().wsgi_app(environ, start_response)
         start_response(reply.status, list(reply.headers.items()))
         return reply.body if isinstance(reply.body, Pieces) else [reply.body]

@@ -85,8 +85,8 @@ class Route:
         Raises:
             ServiceError: whatever the parameters, the plugin or the engine refuse.
         """
-        with self.asking.desk:
-            return self._answer(environ, path)
+        self.asking.desk.stay()
+        return self._answer(environ, path)
 
     def _answer(self, environ: Environ, path: Mapping[str, str]) -> Reply:
         offer, asking, visit = self.offer, self.asking, visit_of(environ)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 from app.access import ADMIN, Caller
@@ -11,6 +12,8 @@ from app.errors import NoGenerationError
 from app.generation import Generation, Timing
 
 VISIT = "assay.visit"
+# What a request is refused with that was not let in.
+REFUSAL = "assay.refusal"
 # What a server tells of a request; of our own it holds the Visit.
 Environ = Mapping[str, Any]
 # Of path and query together, as they are sent.
@@ -20,6 +23,9 @@ LONGEST_ADDRESS = 8192
 @dataclass(slots=True)
 class Visit:
     """What is settled before a view runs; ``told`` gathers what the log line will say.
+
+    A request that its door did not wait for is begun again, with the same Visit: it was
+    ``admitted`` then.
 
     ``current`` is the Generation that is read, which a request may choose. ``today`` is the one
     that decides who may read what, which no request can. A view leaves what is ``known`` of the
@@ -34,6 +40,8 @@ class Visit:
     known: Known | None = None
     read: int | None = None
     timing: Timing = field(default_factory=Timing)
+    started: float = field(default_factory=perf_counter)
+    admitted: bool = False
 
     def leave(self, known: Known, cache: str) -> None:
         """Say what the log needs of an Answer that leaves before a view runs."""

@@ -5,27 +5,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from random import getrandbits
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote
 
 import structlog
 
 from app.access import ANONYMOUS, Admission
 from app.answers import KEPT, Addresses, Keeper, Pieces
 from app.errors import (
-    CredentialInAddressError,
-    HeadersTooLargeError,
     InternalError,
-    LengthRequiredError,
-    MalformedRequestError,
     NoGenerationError,
-    NotFoundError,
     ServiceError,
-    UriTooLongError,
 )
 from app.generation import CurrentGeneration, Generation
-from app.http import LONGEST_ADDRESS, VISIT, Attempts, Visit, problem_reply
-from app.logs import hidden
+from app.http import REFUSAL, VISIT, Attempts, Visit, problem_reply
 from app.metrics import Tally
+from app.service.checking import check_address, check_headers
 from app.service.manners import Headers, Manners
 
 if TYPE_CHECKING:
@@ -33,13 +26,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_LONGEST_HEADERS = 16384
 _PIECE = 256 * 1024
 # A server may hold a list of bytes once for each connection; pieces it takes as they are sent.
 _LONGEST_WHOLE = 1024 * 1024
-# How often a key may have been percent-encoded and still be found.
-_MOST_ENCODINGS = 3
-_LENGTH = re.compile("[0-9]{1,18}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _KEPT = ("Server-Timing", KEPT)
 
@@ -74,9 +63,14 @@ class Front:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer one request; the Generation it got is held to the end of its body."""
-        started = perf_counter()
-        visit = environ[VISIT] = Visit(_request_id(environ), ANONYMOUS, None)
+        """Answer one request; the Generation it got is held to the end of its body.
+
+        Raises:
+            Later: it is at a door that must not wait for it; it is to be begun again.
+        """
+        visit = environ.get(VISIT)
+        if visit is None:
+            visit = environ[VISIT] = Visit(_request_id(environ), ANONYMOUS, None)
         try:
             status, headers, body = self._response(environ, visit)
         except ServiceError as error:
@@ -90,15 +84,15 @@ class Front:
         if visit.current is not None:
             headers.append(("X-Generation", str(visit.number)))
         start_response(status, headers)
-        self._tell(environ, visit, (status, started))
+        self._tell(environ, visit, status)
         if environ["REQUEST_METHOD"] == "HEAD":
             return _nothing_of(body)
         if isinstance(body, Pieces):
             return body
         return [body] if len(body) <= _LONGEST_WHOLE else _pieces(body, visit.current)
 
-    def _tell(self, environ: Mapping[str, Any], visit: Visit, ended: tuple[str, float]) -> None:
-        status, seconds = int(ended[0][:3]), perf_counter() - ended[1]
+    def _tell(self, environ: Mapping[str, Any], visit: Visit, ended: str) -> None:
+        status, seconds = int(ended[:3]), perf_counter() - visit.started
         self._worker.tally.count(environ["REQUEST_METHOD"], (status, seconds), visit.told)
         self._log.info(
             "request",
@@ -112,8 +106,11 @@ class Front:
         )
 
     def _response(self, environ: "WSGIEnvironment", visit: Visit) -> Response:
-        _check_address(environ)
-        _check_headers(environ)
+        if REFUSAL in environ:
+            raise environ[REFUSAL]
+        if not visit.admitted:
+            check_address(environ)
+            check_headers(environ)
         preflight = self._manners.preflight(environ)
         if preflight is not None:
             return "204 NO CONTENT", preflight, b""
@@ -122,7 +119,9 @@ class Front:
         except NoGenerationError:
             # Health and refresh work without one; a view that needs one refuses by itself.
             visit.current = visit.today = None
-        visit.caller = self._admission.caller(environ)
+        if not visit.admitted:
+            visit.caller = self._admission.caller(environ)
+            visit.admitted = True
         address = _address(environ, visit)
         leaving = None if address is None else self._leaving(address, environ, visit)
         if leaving is not None:
@@ -188,45 +187,6 @@ def _called(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response:
         close: Callable[[], object] = getattr(parts, "close", lambda: None)
         close()
     return status, headers, body
-
-
-def _check_address(environ: Mapping[str, Any]) -> None:
-    path = environ.get("PATH_INFO", "")
-    length = len(path) + len(environ.get("QUERY_STRING", ""))
-    if length > LONGEST_ADDRESS:
-        raise UriTooLongError(f"The address has {length} characters.", allowed=LONGEST_ADDRESS)
-    try:
-        path.encode("latin-1").decode()
-    except UnicodeError as error:
-        raise MalformedRequestError("The path is not UTF-8.") from error
-    _check_secrets(f"{path}?{environ.get('QUERY_STRING', '')}")
-    if path.startswith("//"):
-        # A framework may take it for the same address with one; rules of proxies do not.
-        raise NotFoundError("Nothing has this address.")
-
-
-def _check_headers(environ: Mapping[str, Any]) -> None:
-    if "HTTP_TRANSFER_ENCODING" in environ:
-        raise LengthRequiredError("Send the body with a Content-Length.")
-    # What is no length reads as none, and a refresh without a body is one of everything.
-    if not _LENGTH.fullmatch(environ.get("CONTENT_LENGTH") or "0"):
-        raise MalformedRequestError("The Content-Length is not a number of bytes.")
-    # A server puts its own environment among them: most names are looked at by one letter only.
-    names = [name for name in environ if name[0] == "H" and name.startswith("HTTP_")]
-    length = sum([len(name) + len(environ[name]) for name in names])
-    if length > _LONGEST_HEADERS:
-        raise HeadersTooLargeError(f"The headers have {length} bytes.", allowed=_LONGEST_HEADERS)
-
-
-def _check_secrets(address: str) -> None:
-    """Refuse an address with a key or token in it: addresses are logged on their way."""
-    for _ in range(_MOST_ENCODINGS + 1):
-        if hidden(address) != address:
-            told = "A key or token belongs into a header; this one is known to others now."
-            raise CredentialInAddressError(told)
-        if "%" not in address:
-            return
-        address = unquote(address)
 
 
 def _request_id(environ: Mapping[str, Any]) -> str:

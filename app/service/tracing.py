@@ -11,7 +11,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Span, SpanKind, StatusCode, format_trace_id
+from opentelemetry.trace import Span, SpanKind, StatusCode, format_trace_id, use_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from structlog.contextvars import bound_contextvars
 
@@ -43,9 +43,9 @@ class Traced:
     ) -> Iterable[bytes]:
         """Answer one request; the span ends when its body can be sent."""
         carried = {told: environ[name] for name, told in _CARRIED.items() if name in environ}
-        context = _PROPAGATOR.extract(carried)
-        began = self._tracer.start_as_current_span("", context, SpanKind.SERVER)
-        with began as span, bound_contextvars(trace_id=_trace_id(span)):
+        span = self._tracer.start_span("", _PROPAGATOR.extract(carried), SpanKind.SERVER)
+        # Of a request that is begun again only the last span ends, and is sent.
+        with use_span(span), bound_contextvars(trace_id=_trace_id(span)):
             statuses = []
 
             def start(status: str, *told: Any) -> Any:  # noqa: ANN401 - handed through as it is
@@ -54,6 +54,7 @@ class Traced:
 
             body = self._front(environ, start)
             _describe(span, environ, statuses[-1])
+        span.end()
         return body
 
 

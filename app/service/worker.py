@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import secrets
+from collections.abc import Mapping
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import structlog
 from app.access import Admission, open_keyring
 from app.answers import Addresses, Keeper, MemoryCache, Shared, Spool
 from app.discovery import Plugins
-from app.engine import Desk, Doorstep, EngineLimits, Queue, Turns
+from app.engine import Desk, Doorstep, EngineLimits, Hands, Queue, Turns
 from app.errors import NoGenerationError
 from app.generation import (
     Counts,
@@ -61,21 +62,25 @@ class Worker:
             "dropped": 0,
             "watches": False,
         }
+        self._settings = settings
         self.store = Store.at(settings.state)
         key = self.store.key()
-        self.redis = Redis(settings.cache, key) if settings.cache else None
-        shared = Shared(self.redis, key) if self.redis else None
-        self._turns = _turns(settings)
-        leave = self._turns.desk.leave
+        self.hands = Hands(settings.threads)
+        self.doorstep = Doorstep(DOORSTEP_PLACES, self.hands)
+        self.desk = Desk(DESK_WAITING, self.hands)
+        self._turns = _turns(settings, self.desk, self.doorstep)
+        leave = self.desk.leave
+        self._redis = Redis(settings.cache, key, leave) if settings.cache else None
+        shared = Shared(self._redis, key) if self._redis else None
         self.keeper = Keeper(MemoryCache(settings.cache_bytes), shared, leave)
         self._opener = Opener(self.store, _engine_limits(settings, self.store), self._turns)
         self.tally = Tally()
         self._counts = Counts(self.store, self._mark["id"], self.tally, self._gauges)
-        kept = KeptGenerations(self.store, self._opener.open)
+        kept = KeptGenerations(self.store, self._opener.open, leave)
         held = (self.keeper, kept, self._counts)
-        self.services = _services(settings, held, self._turns.desk)
+        self.services = _services(settings, held, self.desk)
         self.attempts = self.services.attempts
-        self.current = CurrentGeneration(self.store, self._open, self._take)
+        self.current = CurrentGeneration(self.store, self._open, self._take, leave)
         self._apps: dict[str, App] = {}
         self._lock = Lock()
         self._telling = Lock()
@@ -86,6 +91,7 @@ class Worker:
         app = self._apps.get(shape)
         if app is not None:
             return app
+        self.desk.leave()
         # Only who needs this very app waits for it to be built.
         with self._lock:
             app = self._apps.get(shape)
@@ -130,8 +136,8 @@ class Worker:
 
     def _gauges(self) -> dict[str, int]:
         turns = self._turns
-        queues = {
-            "desk": turns.desk.queue,
+        queues: Mapping[str, Desk | Queue] = {
+            "desk": self.desk,
             "questions": turns.questions,
             "small": turns.small,
             "exports": turns.exports,
@@ -177,39 +183,48 @@ class Worker:
         self._mark["ready"] = max(self._mark["ready"], generation.number)
         self._tell()
 
+    def front(self) -> "WSGIApplication":
+        """Make the WSGI callable that is its face."""
+        settings = self._settings
+        # An address costs a tenth of its answer, so it has as much of the room.
+        answers = (self.keeper, Addresses(settings.cache_bytes // 10))
+        admission = Admission(open_keyring(settings), settings, self._redis)
+        entrance = (admission, Manners(settings.cors_origins))
+        front, traced = Front(self, entrance, answers), tracing_of(settings)
+        return front if traced is None else traced(front)
 
-def make_front(settings: Settings, *, watch: bool = False) -> "WSGIApplication":
-    """Make the WSGI callable of a worker; ``watch`` has it get ready for what is announced."""
+
+def make_front(settings: Settings) -> "WSGIApplication":
+    """Make the WSGI callable of a worker by itself, for tests and tools."""
     worker = Worker(settings)
     worker.warm()
-    if watch:
-        worker.watch()
-    # An address costs a tenth of its answer, so it has as much of the room.
-    answers = (worker.keeper, Addresses(settings.cache_bytes // 10))
-    admission = Admission(open_keyring(settings), settings, worker.redis)
-    entrance = (admission, Manners(settings.cors_origins))
-    front, traced = Front(worker, entrance, answers), tracing_of(settings)
-    return front if traced is None else traced(front)
+    return worker.front()
 
 
-def front_from_environment() -> "WSGIApplication":
-    """Make the WSGI callable of a worker by the environment's settings."""
+def worker_from_environment() -> Worker:
+    """Start a worker by the environment's settings."""
     settings = read_settings(os.environ)
     configure_logs(settings.log_level, lines=GatheredLines)
     settle_libraries()
     # What is imported stays: to look through it again would hold up every request meanwhile.
     gc.freeze()
-    return make_front(settings, watch=True)
+    worker = Worker(settings)
+    worker.warm()
+    worker.watch()
+    return worker
+
+
+def front_from_environment() -> "WSGIApplication":
+    """Make the WSGI callable of a worker by the environment's settings."""
+    return worker_from_environment().front()
 
 
 def _engine_limits(settings: Settings, store: Store) -> EngineLimits:
     return EngineLimits(settings.engine_threads, settings.engine_memory, store.spill)
 
 
-def _turns(settings: Settings) -> Turns:
+def _turns(settings: Settings, desk: Desk, doorstep: Doorstep) -> Turns:
     running, seconds = settings.queries_running, settings.query_seconds
-    doorstep = Doorstep(DOORSTEP_PLACES)
-    desk = Desk(DESK_WAITING, doorstep)
     questions = Queue(running, settings.queries_waiting, seconds, doorstep)
     small = Queue(running, settings.small_waiting, seconds)
     exports = Queue(settings.exports_running, settings.exports_waiting, doorstep=doorstep)
@@ -222,7 +237,7 @@ def _services(
     keeper, kept, counts = held
     store, plugins = counts.store, Plugins(settings.plugins)
     refresher = Refresher(settings, store, plugins)
-    answering = Answering(keeper, Spool(store.spool, settings.spool_bytes), store.key())
+    answering = Answering(keeper, Spool(store.spool, settings.spool_bytes, desk.leave), store.key())
     health = Health(plugins, refresher, keeper)
     attempts = Attempts(refresher.audit, settings.trusted_proxies)
     return Services(plugins, answering, refresher, health, kept, counts, attempts, desk)

@@ -2,7 +2,9 @@
 
 from app.settings.settings import (
     DESK_WAITING,
+    DOORS,
     DOORSTEP_PLACES,
+    MOST_BODIES,
     Settings,
     SettingsError,
     field_of,
@@ -12,7 +14,9 @@ from app.settings.settings import (
 
 __all__ = [
     "DESK_WAITING",
+    "DOORS",
     "DOORSTEP_PLACES",
+    "MOST_BODIES",
     "Settings",
     "SettingsError",
     "field_of",

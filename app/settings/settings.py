@@ -24,6 +24,11 @@ from app.settings.rules import (
 )
 
 PREFIX = "ASSAY_"
+# Of how many bodies that are on their way a worker waits for more.
+MOST_BODIES = 8
+# How many threads of each worker take requests. One is enough, unless something holds it up that
+# nobody knew of; a body is waited for at its door.
+DOORS = 2 + MOST_BODIES
 # How many may wait for the interpreter, in each worker, and how many stand there that are refused.
 DESK_WAITING = 64
 DOORSTEP_PLACES = 200

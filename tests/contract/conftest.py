@@ -86,6 +86,9 @@ class Site:
         while not all(job.finished for job in self.refresher.jobs.history()):
             assert time.monotonic() < until, "a refresh does not end"
             time.sleep(0.05)
+        # Their builder may still tidy.
+        with Store.at(self.settings.state).lock("builders"):
+            pass
         for path in self.folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.copytree(self._first, self.folder, symlinks=True, dirs_exist_ok=True)

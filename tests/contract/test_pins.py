@@ -41,7 +41,7 @@ def pins(name):
 
 def asked_for(name):
     return {
-        canonicalize_name(block.split("==")[0])
+        canonicalize_name(Requirement(block.split("\\")[0]).name)
         for block in blocks(name)
         if any(f"assay-registry {who}\n" in block for who in DIRECT[name])
     }

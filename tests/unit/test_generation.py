@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.dataset import Freshness
-from app.engine import Desk, Doorstep, DuckEngine, Queue, Turns
+from app.engine import Desk, DuckEngine, Hands, Queue, Turns
 from app.errors import NoGenerationError, NoRoomError
 from app.generation import (
     CurrentGeneration,
@@ -73,7 +73,7 @@ def make(store, bench_at):
 
 @pytest.fixture
 def opener(store, bench):
-    turns = Turns(Desk(4, Doorstep(0)), Queue(4, 4), Queue(4, 4), Queue(1, 1), 60)
+    turns = Turns(Desk(4, Hands(4)), Queue(4, 4), Queue(4, 4), Queue(1, 1), 60)
     return Opener(store, bench.limits, turns).open
 
 
