@@ -7,7 +7,7 @@ PORT ?= 8000
 # Processes that run tests side by side.
 WORKERS ?= 2
 # How often each cell of the benchmark is measured, and which parts; empty is all of them.
-ROUNDS ?= 3
+ROUNDS ?= 5
 ONLY ?=
 # The interpreter to make .venv with; empty takes the first of these that is new enough.
 PYTHON ?=

@@ -1,6 +1,7 @@
 """Keeps Answers, and makes each one once however many ask for it at the same time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from time import time
@@ -53,9 +54,7 @@ class Keeper:
             return kept, KEPT
         flight = self._joined(key)
         try:
-            if flight.lock.locked():
-                self._waits()
-            with flight.lock:
+            with self._held(flight.lock):
                 # Made while this caller waited; it may be too large to be kept.
                 kept = self._kept(key) if flight.made is None else flight.made
                 if kept is not None:
@@ -96,6 +95,17 @@ class Keeper:
         self._waits()
         shared = self._shared.answer(identity.text, seconds, lambda: make().lasting(seconds))
         return shared[0].lasting(seconds), shared[1]
+
+    @contextmanager
+    def _held(self, lock: Lock) -> Iterator[None]:
+        """Hold a lock that another may have for long."""
+        if not lock.acquire(blocking=False):
+            self._waits()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _joined(self, key: str) -> _Flight:
         """Give the one flight of that key, to be left in the end."""

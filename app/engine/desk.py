@@ -1,8 +1,7 @@
 """Where answers are made, one at a time: a worker has one interpreter.
 
-Requests come in at a door. What can be answered at once is answered by the thread that took it,
-which nobody else's work can then be faster than. Whatever would hold it up is begun again at the
-desk, by a thread that may wait.
+Requests come in at doors. What can be answered at once is answered by the thread that took it. An
+answer that would hold it up is begun again at the desk, by a thread that may wait.
 """
 
 from collections import deque
@@ -40,8 +39,9 @@ class InLine(Later):
 class Desk:
     """The line of those whose answers are made one after the other, by one of the ``hands``.
 
-    Threads that neither are at a door nor came from the line are nobody's concern here: a server
-    that has threads of its own may use the service without a desk.
+    Of answers that are made at doors, only one is made at a time too. Threads that neither are at
+    a door nor came from the line are nobody's concern here: a server that has threads of its own
+    may use the service without a desk.
     """
 
     def __init__(self, most: int, hands: Hands) -> None:
@@ -49,9 +49,10 @@ class Desk:
         self._line: deque[Callable[[], object]] = deque()
         self._lock = Lock()
         self._holder: int | None = None
-        self._since = self._looked = self._ended = self._open = 0.0
+        self._since = self._began = self._looked = self._ended = self._open = 0.0
         # By thread, whether it is at work for an answer.
         self._doors: dict[int, bool] = {}
+        self._called_off: set[int] = set()
         self._at_work = Lock()
         self._crowd = False
         self._came = 0
@@ -81,8 +82,9 @@ class Desk:
 
     def __exit__(self, *_: object) -> None:
         """Be at the door no longer."""
-        self._ended = perf_counter()
-        if self._doors.pop(get_ident()):
+        self._ended, thread = perf_counter(), get_ident()
+        self._called_off.discard(thread)
+        if self._doors.pop(thread):
             self._at_work.release()
 
     def stay(self) -> None:
@@ -96,9 +98,17 @@ class Desk:
         if self._doors.get(thread, True):
             return
         self._look()
-        if self._crowd or not self._at_work.acquire(timeout=_LONG_SECONDS):
+        if self._crowd or not self._comes_to_work():
             raise InLine
         self._doors[thread] = True
+
+    def _comes_to_work(self) -> bool:
+        """Wait for the others at work, one after the other; not for one who takes long."""
+        while not self._at_work.acquire(timeout=_LONG_SECONDS):
+            if perf_counter() - self._began >= _LONG_SECONDS:
+                return False
+        self._began = perf_counter()
+        return True
 
     def _look(self) -> None:
         """See now and then whether there may be a crowd before the door."""
@@ -117,8 +127,18 @@ class Desk:
         thread = get_ident()
         works = self._doors.get(thread)
         if works is not None:
+            self._called_off.add(thread)
             raise InLine if works else Later
         self._pass_on(thread)
+
+    def confirm(self) -> None:
+        """Say that this thread has an answer.
+
+        Raises:
+            InLine: it was told so before, and whoever it was took no notice.
+        """
+        if get_ident() in self._called_off:
+            raise InLine
 
     def put(self, work: Callable[[], object]) -> None:
         """Have an answer made when its turn has come.
@@ -127,17 +147,19 @@ class Desk:
             BusyError: too many wait already.
         """
         with self._lock:
-            self._came += 1
             if len(self._line) >= self._most:
                 raise BusyError("Too many questions are waiting; try again in a moment.")
             self._line.append(work)
-            if self._holder is None:
-                self._call(gather=self._crowd)
-                return
-        self._sought.set()
+            self._came += 1
+            free = self._holder is None
+            if free:
+                self._holder = _CALLED
+        if free:
+            self._call(gather=self._crowd)
+        else:
+            self._sought.set()
 
     def _call(self, *, gather: bool = False) -> None:
-        self._holder = _CALLED
         self._hands.put(lambda: self._serve(gather=gather))
 
     def _serve(self, *, gather: bool) -> None:
@@ -157,14 +179,18 @@ class Desk:
 
     def _taken(self) -> Callable[[], object] | None:
         with self._lock:
+            if self._holder not in {_CALLED, get_ident()}:
+                # Somebody else was called meanwhile.
+                return None
             self._holder = get_ident() if self._line else None
             self._since = perf_counter()
             return self._line.popleft() if self._line else None
 
     def _gather(self) -> None:
         """Let in who waits at the door, and see how many they are."""
-        self._since, came = perf_counter(), -1
-        while came != self._came:
+        self._since = began = perf_counter()
+        came = -1
+        while came != self._came and perf_counter() - began < _LONG_SECONDS:
             came = self._came
             sleep(_GATHER_SECONDS)
         self._crowd = len(self._line) >= _CROWD * self._most
@@ -173,9 +199,10 @@ class Desk:
         with self._lock:
             if self._holder != thread:
                 return
-            self._holder = None
-            if self._line:
-                self._call()
+            waits = bool(self._line)
+            self._holder = _CALLED if waits else None
+        if waits:
+            self._call()
 
     def _watch(self) -> None:
         pause = Event()

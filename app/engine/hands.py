@@ -35,13 +35,21 @@ class Hands:
                 self._changed.notify()
                 return
             self._count += 1
-        Thread(target=self._work, args=(task,), daemon=True).start()
+        try:
+            Thread(target=self._work, args=(task,), daemon=True).start()
+        except RuntimeError:
+            # The system has no more threads: it waits for one of those there are.
+            log.exception("no thread")
+            with self._changed:
+                self._count -= 1
+                self._tasks.append(task)
 
     def _work(self, task: Task | None) -> None:
         while task is not None:
             try:
                 task()
-            except Exception:
+            except BaseException:
+                # Whatever it was, the thread goes on: somebody counts on it.
                 log.exception("fault")
             # What it held is not held while the thread waits for another.
             del task

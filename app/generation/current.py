@@ -8,6 +8,7 @@ from app.generation.generation import Generation
 from app.generation.store import Store
 
 _TRIES = 5
+_NONE = "No refresh has succeeded yet."
 
 
 class CurrentGeneration:
@@ -40,8 +41,9 @@ class CurrentGeneration:
         loaded = self._loaded
         if loaded is not None and loaded.name == name:
             return loaded
-        if name is not None:
-            self._waits()
+        if name is None:
+            raise NoGenerationError(_NONE)
+        self._waits()
         with self._lock:
             return self._load()
 
@@ -74,7 +76,7 @@ class CurrentGeneration:
         for _ in range(_TRIES):
             name = self._store.current()
             if name is None:
-                raise NoGenerationError("No refresh has succeeded yet.")
+                raise NoGenerationError(_NONE)
             if self._loaded is not None and self._loaded.name == name:
                 return self._loaded
             try:

@@ -67,6 +67,7 @@ class Generation:
         rows = self._merged(query, timing) if query.measures else self._stretch(query, timing)
         if rows is not None:
             return rows
+        self.turns.desk.leave()
         with timing.of("plan"):
             statement = compile_query(query)
         return self._asked(query, statement, timing)
@@ -116,11 +117,11 @@ class Generation:
         """Give the lineage of all rows that fit a Query: figures bring none of their own."""
         if not query.where:
             return Stamp.of_versions(self.tables[query.dataset.name].versions)
+        self.turns.desk.leave()
         summary = compile_summary(Query(query.dataset, where=query.where))
         return self._asked(query, summary, timing or Timing()).stamp
 
     def _asked(self, query: Query, statement: Statement, timing: Timing) -> Rows:
-        self.turns.desk.leave()
         timing.read(statement.table)
         with timing.of("engine"):
             if self._is_small(query) and not self.small.queue.full:

@@ -100,7 +100,7 @@ class Route:
         def make(generation: Generation) -> Body | Exported:
             call = _call(read, asked, asking.kept, visit.timing)
             call.place = paging.place(read.generation.number, environ, pairs)
-            answered = _answered(offer, asking.plugins, call)
+            answered = _answered(offer, asking, call)
             if isinstance(answered, Export):
                 return Exported(answered, generation, read.dataset, wide_as_text)
             return answered
@@ -162,15 +162,18 @@ def _media(endpoint: Endpoint, asked: Asked) -> tuple[str, ...]:
     return (named,) if named in endpoint.media else endpoint.media
 
 
-def _answered(offer: Offer, plugins: Plugins, call: Call) -> Body | Export:
+def _answered(offer: Offer, asking: Asking, call: Call) -> Body | Export:
     """Have the plugin answer; whatever it raises beside a refusal is its own failure."""
     answer: Callable[[Call], object] = offer.endpoint.answer
+    plugins = asking.plugins
     try:
         given = answer(call)
     except ServiceError:
         raise
     except (Exception, SystemExit) as error:
+        asking.desk.confirm()
         raise _failure(offer, plugins, error) from error
+    asking.desk.confirm()
     if isinstance(given, Export) and (given.format not in FORMATS or given.query.measures):
         raise _failure(offer, plugins, TypeError("an Export of rows in one of FORMATS"))
     if not isinstance(given, Export | Document | Mapping):

@@ -19,7 +19,7 @@ from app.errors import BusyError
 from app.http import REFUSAL
 from app.service.manners import Headers
 from app.service.worker import worker_from_environment
-from app.settings import MOST_BODIES
+from app.settings import MOST_BODIES, SENDERS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Few threads want the interpreter at once here, so who has it can be asked for it sooner.
 _SWITCH_SECONDS = 0.001
 _READING = {"GET", "HEAD"}
+_CREDENTIALS = {"HTTP_AUTHORIZATION", "HTTP_X_API_KEY"}
 _ALWAYS: dict[str, Any] = {
     "SCRIPT_NAME": "",
     "wsgi.errors": sys.stderr,
@@ -105,6 +106,8 @@ class Door:
     ) -> None:
         self._front, self._desk = front, desk
         self._hands, self._doorstep = others
+        # Who reads slowly keeps one of these, and others that read as much waiting.
+        self._senders = Hands(SENDERS)
         self._bodies = Semaphore(MOST_BODIES)
 
     def __call__(self, sender: Sender, scope: dict[str, Any]) -> None:
@@ -122,15 +125,14 @@ class Door:
         except Later:
             self._hands.put(partial(self._answer, request))
         else:
-            if isinstance(request.body, list):
-                request.send()
-            else:
-                self._hands.put(request.send)
+            self._send(request)
 
     def _take_in(self, request: _Request) -> None:
         """Have a request answered inside, and wait for its body if it has one."""
         length = request.environ.get("CONTENT_LENGTH", "0")
-        if not length.isdecimal() or not int(length):
+        unknown = _CREDENTIALS.isdisjoint(request.environ)
+        if unknown or not length.isdecimal() or not int(length):
+            # Of who does not say who it is no body is read.
             self._hands.put(partial(self._answer, request))
         elif self._bodies.acquire(blocking=False):
             body = _Body(request.environ["wsgi.input"], int(length))
@@ -142,9 +144,11 @@ class Door:
                 finally:
                     body.done.set()
 
-            self._hands.put(answer)
-            body.done.wait()
-            self._bodies.release()
+            try:
+                self._hands.put(answer)
+                body.done.wait()
+            finally:
+                self._bodies.release()
         else:
             told = "Too many bodies are on their way; try again in a moment."
             request.environ[REFUSAL] = BusyError(told)
@@ -152,7 +156,13 @@ class Door:
 
     def _answer(self, request: _Request) -> None:
         request.body = self._front(request.environ, request)
-        request.send()
+        self._send(request)
+
+    def _send(self, request: _Request) -> None:
+        if isinstance(request.body, list):
+            request.send()
+        else:
+            self._senders.put(request.send)
 
     def _stand_in_line(self, request: _Request) -> None:
         answer = partial(self._answer, request)
@@ -163,15 +173,14 @@ class Door:
             self._doorstep.tell(answer)
 
 
-def door_from_environment() -> "WSGIApplication":
+def door_from_environment() -> Door:
     """Make a worker by the environment's settings, and have granian call its door.
 
-    granian has no setting for that: what it makes of a WSGI callable is replaced before it is
-    made, in this process.
+    granian has no setting for that: what would make a WSGI callable of it is replaced before, in
+    this process. Where that failed no request would be answered.
     """
     worker = worker_from_environment()
-    front = worker.front()
-    door = Door(front, worker.desk, (worker.hands, worker.doorstep))
-    vars(mp)["_wsgi_call_wrap"] = lambda *_: door
+    door = Door(worker.front(), worker.desk, (worker.hands, worker.doorstep))
+    vars(mp)["_wsgi_call_wrap"] = lambda given, *_: given
     sys.setswitchinterval(_SWITCH_SECONDS)
-    return front
+    return door

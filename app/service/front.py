@@ -107,7 +107,7 @@ class Front:
 
     def _response(self, environ: "WSGIEnvironment", visit: Visit) -> Response:
         if REFUSAL in environ:
-            raise environ[REFUSAL]
+            raise environ.pop(REFUSAL)
         if not visit.admitted:
             check_address(environ)
             check_headers(environ)
@@ -198,7 +198,7 @@ def _request_id(environ: Mapping[str, Any]) -> str:
 def _nothing_of(body: bytes | Pieces) -> Iterable[bytes]:
     if isinstance(body, Pieces):
         body.close()
-    return ()
+    return []
 
 
 def _pieces(body: bytes, held: Generation | None) -> Iterator[bytes]:  # noqa: ARG001 - held by the frame

@@ -26,6 +26,7 @@ _CARRIED = {"HTTP_TRACEPARENT": "traceparent", "HTTP_TRACESTATE": "tracestate"}
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST"}
 _TOLD = {"route": "http.route", "dataset": "assay.dataset", "cache": "assay.cache"}
 _FAULT = 500
+_SPAN = "assay.span"
 
 
 class Traced:
@@ -43,8 +44,11 @@ class Traced:
     ) -> Iterable[bytes]:
         """Answer one request; the span ends when its body can be sent."""
         carried = {told: environ[name] for name, told in _CARRIED.items() if name in environ}
-        span = self._tracer.start_span("", _PROPAGATOR.extract(carried), SpanKind.SERVER)
-        # Of a request that is begun again only the last span ends, and is sent.
+        span = environ.get(_SPAN)
+        if span is None:
+            # A request that is begun again goes on with its own.
+            context = _PROPAGATOR.extract(carried)
+            span = environ[_SPAN] = self._tracer.start_span("", context, SpanKind.SERVER)
         with use_span(span), bound_contextvars(trace_id=_trace_id(span)):
             statuses = []
 

@@ -24,6 +24,8 @@ from app.settings.rules import (
 )
 
 PREFIX = "ASSAY_"
+# To how many clients a worker sends at once what it sends piece by piece.
+SENDERS = 128
 # Of how many bodies that are on their way a worker waits for more.
 MOST_BODIES = 8
 # How many threads of each worker take requests. One is enough, unless something holds it up that
@@ -95,8 +97,11 @@ class Settings:
 
     @property
     def threads(self) -> int:
-        """Give how many threads a worker needs: whoever runs, waits or stands there has one."""
-        interpreter = 1 + DESK_WAITING + DOORSTEP_PLACES
+        """Give how many threads a worker needs beside its doors and senders.
+
+        Whoever is at the desk, or runs, waits or is refused at the engine, has one.
+        """
+        interpreter = 1 + DOORSTEP_PLACES
         questions = 2 * self.queries_running + self.small_waiting + self.queries_waiting
         exports = self.exports_running + self.exports_waiting
         return interpreter + questions + exports + _FREE_THREADS

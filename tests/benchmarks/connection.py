@@ -1,5 +1,6 @@
 """One client that keeps its connection, and costs next to nothing itself."""
 
+import re
 import socket
 import time
 from collections.abc import Iterable
@@ -10,12 +11,17 @@ _LONGEST_SECONDS = 120
 _BUFFER_BYTES = 1 << 18
 
 
+_END = b"\r\n\r\n"
+# Of a head only what tells how long the body is: to read all of it would cost who has many headers.
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer; the names of its headers are in lower case."""
+    """One answer."""
 
     status: int
-    headers: dict[bytes, bytes]
     body: bytes
 
 
@@ -25,13 +31,12 @@ class Connection:
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=_LONGEST_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._file = self._socket.makefile("rb", _BUFFER_BYTES)
+        self._buffer = bytearray(_BUFFER_BYTES)
 
     def __enter__(self) -> "Connection":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
         self._socket.close()
 
     def ask(self, request: bytes) -> Reply:
@@ -41,27 +46,45 @@ class Connection:
             ConnectionError: the target has closed the connection.
         """
         self._socket.sendall(request)
-        first = self._file.readline()
-        if not first:
+        got = self._more()
+        while (end := got.find(_END)) < 0:
+            got += self._more()
+        head, body = got[:end], got[end + len(_END) :]
+        length = _LENGTH.search(head)
+        if length is not None:
+            body = self._whole(body, int(length[1]))
+        elif _CHUNKED.search(head):
+            body = self._joined(body)
+        else:
+            # Without either the body ends with the connection.
+            body += b"".join(iter(lambda: self._socket.recv(_BUFFER_BYTES), b""))
+        return Reply(int(head[9:12]), body)
+
+    def _more(self) -> bytes:
+        count = self._socket.recv_into(self._buffer)
+        if not count:
             raise ConnectionError("closed")
-        headers = {}
-        while line := self._file.readline().strip():
-            name, _, value = line.partition(b":")
-            headers[name.lower()] = value.strip()
-        return Reply(int(first.split()[1]), headers, self._body(headers))
+        return bytes(memoryview(self._buffer)[:count])
 
-    def _body(self, headers: dict[bytes, bytes]) -> bytes:
-        if headers.get(b"transfer-encoding") == b"chunked":
-            return b"".join(self._pieces())
-        length = headers.get(b"content-length")
-        # Without either the body ends with the connection.
-        return self._file.read() if length is None else self._file.read(int(length))
+    def _whole(self, body: bytes, length: int) -> bytes:
+        pieces, missing = [body], length - len(body)
+        while missing > 0:
+            pieces.append(self._more())
+            missing -= len(pieces[-1])
+        return b"".join(pieces)
 
-    def _pieces(self) -> Iterable[bytes]:
-        while size := int(self._file.readline().partition(b";")[0], 16):
-            yield self._file.read(size)
-            self._file.readline()
-        self._file.readline()
+    def _joined(self, got: bytes) -> bytes:
+        """Give a body that comes in pieces, each after its length."""
+        pieces = []
+        while True:
+            while (end := got.find(b"\r\n")) < 0:
+                got += self._more()
+            size, got = int(got[:end].partition(b";")[0], 16), got[end + 2 :]
+            got = self._whole(got, size + 2)
+            if not size:
+                return b"".join(pieces)
+            pieces.append(got[:size])
+            got = got[size + 2 :]
 
 
 @dataclass(frozen=True, slots=True)

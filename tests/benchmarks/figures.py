@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from math import inf
 from statistics import median
 
 # Of which workload, which target, what.
@@ -34,6 +35,17 @@ class Figures:
         """Give a figure, if it was measured."""
         return self[key] if key in self.given else None
 
+    def ratio(self, key: Key, of: Key) -> float:
+        """Give how many times another figure one is, both of them measured.
+
+        Where they are of the same rounds it is the median of what each round gave: what slows
+        the machine down for a while slows down both.
+        """
+        pairs = list(zip(self.given[key], self.given[of], strict=False))
+        if len(self.given[key]) == len(self.given[of]) and all(base for _, base in pairs):
+            return median(figure / base for figure, base in pairs)
+        return self[key] / self[of] if self[of] else inf
+
     def targets(self, workload: str) -> list[str]:
         """Give who was measured, first ones first."""
         return list(dict.fromkeys(key[1] for key in self.given if key[0] == workload))
@@ -55,12 +67,12 @@ class Bar:
     def judged(self, figures: Figures) -> "Judged | None":
         """Hold the figure to it; None where something was not measured."""
         figure = figures.get(self.figure)
-        base = 1.0 if self.of is None else figures.get(self.of)
-        if figure is None or not base:
+        if figure is None or (self.of is not None and self.of not in figures.given):
             return None
+        ratio = figure if self.of is None else figures.ratio(self.figure, self.of)
         if self.at_least:
-            return Judged(figure, figure / base, figure >= self.times * base)
-        return Judged(figure, figure / base, figure <= max(self.times * base, self.floor))
+            return Judged(figure, ratio, ratio >= self.times)
+        return Judged(figure, ratio, ratio <= self.times or figure <= self.floor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,8 @@ def _rows(figures: Figures, workload: str) -> Iterator[Row]:
 
 
 def _ratio(figures: Figures, key: Key) -> str:
-    figure, base = figures.get(key), figures[key[0], _BASE, key[2]]
-    return "" if figure is None or not base else _number(figure / base)
+    base = (key[0], _BASE, key[2])
+    return _number(figures.ratio(key, base)) if key in figures.given else ""
 
 
 def _table(rows: list[Row]) -> str:

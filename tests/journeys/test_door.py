@@ -21,6 +21,23 @@ KINDS = (
     "/api/v1/datasets",
     "/nowhere",
 )
+HIDING = """\
+from app.plugin import Endpoint, Measure, Query, hookimpl
+
+
+def answer(call):
+    try:
+        # Of the engine, so a door does not wait for it.
+        rows = call.run(Query(call.dataset, (), measures=(Measure("n", "count"),)))
+    except BaseException as error:
+        raise ValueError("hidden") from error
+    return {"rows": rows}
+
+
+@hookimpl
+def endpoints(dataset):
+    return [Endpoint("hiding", "/hiding", answer, "Hides what it does not know")]
+"""
 SLEEPY = """\
 import time
 from app.plugin import Endpoint, Query, hookimpl
@@ -54,9 +71,10 @@ def events(server, name="request"):
 
 @pytest.fixture
 def settings(settings, tmp_path):
-    """The usual settings, with a plugin that waits for something nobody knows of."""
+    """The usual settings, with plugins that do what they should not."""
     shutil.copytree(ROOT / "plugins", tmp_path / "plugins")
     (tmp_path / "plugins" / "sleepy.py").write_text(SLEEPY)
+    (tmp_path / "plugins" / "hiding.py").write_text(HIDING)
     return replace(settings, plugins=tmp_path / "plugins")
 
 
@@ -79,6 +97,18 @@ def test_a_plugin_that_waits_keeps_nobody_else_waiting(registry_file, refresh, s
         assert [each.result() for each in slow if each.done()] == []
         assert {each.result()[0] for each in slow} == {200}
     assert max(took) < 1
+
+
+def test_a_plugin_that_hides_what_it_does_not_know_answers_all_the_same(
+    registry_file, refresh, server
+):
+    offered = REGISTRY.replace("endpoints: [inventory]", "endpoints: [inventory, hiding]")
+    registry_file.write_text(offered)
+    assert refresh().status == "succeeded"
+    served = server(workers=1)
+    status, body = asked(f"{served.url}/api/v1/hiding")
+    assert (status, json.loads(body)["rows"]) == (200, [{"n": 6}])
+    assert json.loads(asked(f"{served.url}/health")[1])["plugins"] == {"failed": []}
 
 
 def test_what_is_begun_again_is_counted_and_told_once(registry_file, refresh, server):

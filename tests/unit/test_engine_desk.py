@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Event
 
 import pytest
@@ -48,6 +49,19 @@ def test_nobody_waits_at_a_door(desk):
     assert not isinstance(aside.value, InLine)
     # Nothing that handles failures takes it for one.
     assert not isinstance(aside.value, Exception)
+
+
+def test_who_takes_no_notice_is_told_again(desk):
+    """A plugin may hide what it does not know."""
+    with desk:
+        desk.stay()
+        with suppress(BaseException):
+            desk.leave()
+        with pytest.raises(InLine):
+            desk.confirm()
+    with desk:
+        desk.stay()
+        desk.confirm()
 
 
 def test_a_thread_that_is_nobody_s_may_do_as_it_likes(desk):
@@ -158,8 +172,22 @@ def test_a_fault_gives_the_desk_back(desk, wait_for):
             desk.put(lambda: 1 / 0)
         desk.put(done.set)
         assert done.wait(5)
-    wait_for(lambda: not desk.running)
-    assert [each["event"] for each in events] == ["fault"] * 3
+        wait_for(lambda: len(events) == 3 and not desk.running)
+    assert {each["event"] for each in events} == {"fault"}
+
+
+def test_who_is_refused_keeps_nobody_in_line_waiting(longer, crowded, monkeypatch, wait_for):
+    monkeypatch.setattr("app.engine.desk._LONG_SECONDS", 0.05)
+    monkeypatch.setattr("app.engine.desk._GATHER_SECONDS", 0.01)
+    desk, done = Desk(1, Hands(2)), []
+    with pytest.raises(InLine), desk:
+        desk.stay()
+    desk.put(lambda: done.append("made"))
+    until = time.monotonic() + 5
+    while not done and time.monotonic() < until:
+        with suppress(BusyError):
+            desk.put(int)
+    assert done == ["made"]
 
 
 def test_a_crowd_stands_in_line_and_a_few_are_answered_at_the_door(crowded, monkeypatch, wait_for):
