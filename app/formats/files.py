@@ -16,6 +16,7 @@ from app.formats.json import json_bytes
 from app.formats.texts import JsonTexts, known
 
 _GROUP_ROWS = 122_880
+_PIECE_BYTES = 1 << 20
 _METADATA = b"assay"
 # Of a cell of any type that has a width, in bytes.
 _WIDEST = 32
@@ -39,9 +40,13 @@ def write_arrow(
     schema = pa.schema([_outside(each, durations=True) for each in batches.schema])
     schema = schema.with_metadata({_METADATA: json_bytes(metadata)})
     opened = pa.ipc.new_file if file else pa.ipc.new_stream
-    with opened(sink, schema) as writer:
+    # Arrow writes each column by itself, and would ask for the interpreter each time.
+    pieces = pa.BufferedOutputStream(pa.PythonFile(sink, "w"), _PIECE_BYTES)
+    with opened(pieces, schema) as writer:
         for batch in _settled(batches, schema):
             writer.write_batch(batch)
+    # To close it would close what it writes to.
+    pieces.detach()
 
 
 def _outside(field: pa.Field, *, durations: bool) -> pa.Field:
