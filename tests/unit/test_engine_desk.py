@@ -201,7 +201,7 @@ def test_a_crowd_stands_in_line_and_a_few_are_answered_at_the_door(crowded, monk
         except InLine:
             desk.put(lambda: (done.append(number), go_on.wait(5)))
 
-    monkeypatch.setattr("app.engine.desk._GATHER_SECONDS", 0.1)
+    monkeypatch.setattr("app.engine.desk._GATHER_SECONDS", 0.5)
     for number in range(6):
         come(number)
     assert done == []
