@@ -30,22 +30,22 @@ class Hands:
     def put(self, task: Task) -> None:
         """Have a task done as soon as there is a thread for it."""
         with self._changed:
-            if len(self._tasks) < self._idle or self._count >= self._most:
-                self._tasks.append(task)
-                self._changed.notify()
+            self._tasks.append(task)
+            self._changed.notify()
+            if len(self._tasks) <= self._idle or self._count >= self._most:
                 return
             self._count += 1
         try:
-            Thread(target=self._work, args=(task,), daemon=True).start()
+            # A thread holds what it is started with for all its life, so that is no task.
+            Thread(target=self._work, daemon=True).start()
         except RuntimeError:
-            # The system has no more threads: it waits for one of those there are.
+            # The system has no more threads: the task waits for one of those there are.
             log.exception("no thread")
             with self._changed:
                 self._count -= 1
-                self._tasks.append(task)
 
-    def _work(self, task: Task | None) -> None:
-        while task is not None:
+    def _work(self) -> None:
+        while task := self._next():
             try:
                 task()
             except BaseException:
@@ -53,7 +53,6 @@ class Hands:
                 log.exception("fault")
             # What it held is not held while the thread waits for another.
             del task
-            task = self._next()
 
     def _next(self) -> Task | None:
         """Wait for a task; None where none came for long, and the thread is to end."""

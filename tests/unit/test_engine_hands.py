@@ -1,6 +1,8 @@
 """Hands: threads for what takes its time, and the doorstep for who is told in a moment."""
 
 import time
+import weakref
+from functools import partial
 from threading import Barrier, Event, get_ident
 
 import pytest
@@ -15,6 +17,20 @@ def test_there_are_as_many_threads_as_are_busy_at_once():
         hands.put(lambda: together.wait(5))
     together.wait(5)
     assert hands.count == 3
+
+
+def test_what_a_task_held_is_let_go_when_it_is_done(wait_for):
+    class Held:
+        pass
+
+    hands, seen = Hands(4), []
+    for _ in range(3):
+        held = Held()
+        seen.append(weakref.ref(held))
+        hands.put(partial(id, held))
+        del held
+    wait_for(lambda: not any(each() for each in seen))
+    assert hands.count > 0
 
 
 def test_what_finds_no_thread_waits_for_one():
