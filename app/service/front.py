@@ -10,11 +10,7 @@ import structlog
 
 from app.access import ANONYMOUS, Admission
 from app.answers import KEPT, Addresses, Keeper, Pieces
-from app.errors import (
-    InternalError,
-    NoGenerationError,
-    ServiceError,
-)
+from app.errors import InternalError, NoGenerationError, ServiceError
 from app.generation import CurrentGeneration, Generation
 from app.http import REFUSAL, VISIT, Attempts, Visit, problem_reply
 from app.metrics import Tally

@@ -14,12 +14,6 @@ from app import __version__
 _PEERS = ("roapi", "datasette", "flapi-io", "fastapi", "uvicorn", "duckdb", "pandas")
 
 
-def _python(peers: Path) -> str:
-    """Give the version of the interpreter that everybody has who is measured and needs one."""
-    settings = (peers.parent / "pyvenv.cfg").read_text()
-    return settings.partition("version = ")[2].partition("\n")[0]
-
-
 def circumstances(peers: Path, rounds: int) -> str:
     """Say them in some lines; no names of hosts, and no paths."""
     found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
@@ -36,3 +30,9 @@ def circumstances(peers: Path, rounds: int) -> str:
             f"- Assay {__version__}; {', '.join(told)}",
         ]
     )
+
+
+def _python(peers: Path) -> str:
+    """Give the version of the interpreter that everybody has who is measured and needs one."""
+    settings = (peers.parent / "pyvenv.cfg").read_text()
+    return settings.partition("version = ")[2].partition("\n")[0]

@@ -9,8 +9,6 @@ from statistics import median, quantiles
 
 _LONGEST_SECONDS = 120
 _BUFFER_BYTES = 1 << 18
-
-
 _END = b"\r\n\r\n"
 # Of a head only what tells how long the body is: to read all of it would cost who has many headers.
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
