@@ -12,6 +12,8 @@ from app.errors import ExportTooLargeError
 # Each step looks at all files, so there are few.
 _STEP = 16 * 1024 * 1024
 
+_File = tuple[str, os.stat_result]
+
 
 @dataclass(frozen=True, slots=True)
 class Room:
@@ -27,10 +29,10 @@ class Room:
             ExportTooLargeError: there is less room, even without all that is not in use.
         """
         with self._alone():
-            own = os.fstat(descriptor).st_size
-            free = self.limit - self._used() + own
+            own, files = os.fstat(descriptor).st_size, self._files()
+            free = self.limit - sum(stat.st_size for _, stat in files) + own
             if free < size:
-                free += self._make_free(size - free)
+                free += _make_free(size - free, files)
             if free < size:
                 raise ExportTooLargeError("There is no room for exports of this size.")
             reserved = min(size + _STEP, free)
@@ -38,28 +40,13 @@ class Room:
             os.posix_fallocate(descriptor, 0, reserved)
             return reserved
 
-    def _used(self) -> int:
-        return sum(stat.st_size for _, stat in self._files())
-
-    def _make_free(self, size: int) -> int:
-        """Remove what nobody makes, least recently used first; give how much it was."""
-        freed = 0
-        for path, stat in sorted(self._files(), key=lambda each: each[1].st_mtime_ns):
-            if freed >= size:
-                break
-            if path.suffix != ".part":
-                path.unlink(missing_ok=True)
-                freed += stat.st_size
-            elif _remove_left(path):
-                freed += stat.st_size
-        return freed
-
-    def _files(self) -> list[tuple[Path, os.stat_result]]:
+    def _files(self) -> list[_File]:
+        # There may be thousands, and this is done for each export: no more than it takes.
         found = []
         with os.scandir(self.folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    found.append((Path(entry), entry.stat()))
+                    found.append((entry.path, entry.stat()))
         return found
 
     @contextmanager
@@ -71,6 +58,21 @@ class Room:
             yield
         finally:
             os.close(descriptor)
+
+
+def _make_free(size: int, files: list[_File]) -> int:
+    """Remove what nobody makes, least recently used first; give how much it was."""
+    freed = 0
+    for name, stat in sorted(files, key=lambda each: each[1].st_mtime_ns):
+        if freed >= size:
+            break
+        path = Path(name)
+        if path.suffix != ".part":
+            path.unlink(missing_ok=True)
+            freed += stat.st_size
+        elif _remove_left(path):
+            freed += stat.st_size
+    return freed
 
 
 def _remove_left(part: Path) -> bool:

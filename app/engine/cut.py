@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from app.dataset import Constant
 from app.engine.stream import BATCH_ROWS
-from app.formats import Batches, ahead
+from app.formats import Batches, decoded
 from app.query import Stamp, Stretch
 
 # What is read of an index for one Export at most: what is mapped and touched counts as memory of
@@ -76,7 +76,7 @@ def _ordered(columns: Mapping[str, Cells], asked: Stretch, most: int) -> _Rows:
 def _rising(times: Cells) -> Cells:
     """Give the places of the cells as they rise; it leaves those alike in their order."""
     # Of days, which are few, Arrow counts how many there are of each instead of comparing them.
-    return pc.array_sort_indices(_flat(times))
+    return pc.array_sort_indices(decoded(times))
 
 
 def _batches(rows: _Rows, asked: Stretch) -> Iterator[pa.RecordBatch]:
@@ -88,7 +88,7 @@ def _batches(rows: _Rows, asked: Stretch) -> Iterator[pa.RecordBatch]:
         cells = [_few(rows.cells(name, first, count)) for name in held]
         return pa.record_batch(cells, names)
 
-    return ahead(batch, range(0, rows.count, BATCH_ROWS))
+    return map(batch, range(0, rows.count, BATCH_ROWS))
 
 
 def _stamp(rows: _Rows, asked: Stretch) -> Stamp:
@@ -99,7 +99,7 @@ def _stamp(rows: _Rows, asked: Stretch) -> Stamp:
     dataset_id, model_version, generated_at = (
         rows.cells(name, 0, rows.count) for name in asked.outline.lineage
     )
-    told = pa.table([dataset_id, model_version, _flat(generated_at)], ["0", "1", "2"])
+    told = pa.table([dataset_id, model_version, decoded(generated_at)], ["0", "1", "2"])
     newest = told.group_by(["0", "1"], use_threads=False).aggregate([("2", "max")])
     return Stamp.of_rows(list(zip(*(cells.to_pylist() for cells in newest.columns), strict=True)))
 
@@ -108,9 +108,4 @@ def _few(cells: Cells) -> Cells:
     """Leave a column as it is held where each batch has more rows than it has values by far."""
     kind = cells.type
     few = pa.types.is_dictionary(kind) and len(cells.dictionary) <= BATCH_ROWS // _ROWS_A_VALUE
-    return cells if few else _flat(cells)
-
-
-def _flat(cells: Cells) -> Cells:
-    """Give the cells themselves, of a column that is held by the numbers of its values."""
-    return cells.dictionary_decode() if pa.types.is_dictionary(cells.type) else cells
+    return cells if few else decoded(cells)

@@ -1,8 +1,8 @@
 """Rows to bytes: the one place that decides how a value looks outside."""
 
-from app.formats.ahead import ahead
 from app.formats.batches import JSON_TEXT, WIDE_INTEGER, Batches, marked
 from app.formats.cells import duration_text
+from app.formats.coded import decoded
 from app.formats.export import Form, write_export
 from app.formats.json import JSON, json_bytes, plain
 
@@ -12,7 +12,7 @@ __all__ = [
     "WIDE_INTEGER",
     "Batches",
     "Form",
-    "ahead",
+    "decoded",
     "duration_text",
     "json_bytes",
     "marked",

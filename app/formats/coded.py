@@ -23,10 +23,10 @@ def by_value(write: Callable[[Column], Column], cells: Column) -> Column:
     encoded = cells.dictionary_encode()
     if _is_few(encoded.dictionary, cells):
         return _coded(encoded.indices, write(encoded.dictionary))
-    return write(plain(cells))
+    return write(decoded(cells))
 
 
-def plain(cells: Column) -> Column:
+def decoded(cells: Column) -> Column:
     """Give the cells themselves, row by row."""
     return cells.dictionary_decode() if _is_coded(cells) else cells
 
@@ -54,7 +54,7 @@ def _folded(parts: tuple[object, ...], null: str) -> Iterator[object]:
             coded = _known(part, text, null)
             both = None if held is None else _both(held, coded)
             if held is not None and both is None:
-                yield plain(held)
+                yield decoded(held)
             text, held = "", coded if both is None else both
         else:
             yield from _ended(held, text)
@@ -67,7 +67,7 @@ def _ended(held: Column | None, text: str) -> Iterator[object]:
     """Give what is held, if anything, with the text behind it."""
     if held is not None and text:
         held = _coded(held.indices, _join(held.dictionary, text, null=""))
-    yield text if held is None else plain(held)
+    yield text if held is None else decoded(held)
 
 
 def _known(part: Column, before: str, null: str) -> Column:

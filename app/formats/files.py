@@ -8,10 +8,9 @@ import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from app.formats.ahead import ahead
 from app.formats.batches import Batches
 from app.formats.cells import Column, plain_texts
-from app.formats.coded import plain
+from app.formats.coded import decoded
 from app.formats.json import json_bytes
 from app.formats.texts import JsonTexts, known
 
@@ -77,10 +76,10 @@ def _has_duration(kind: pa.DataType) -> bool:
 def _settled(batches: Batches, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     def settled(batch: pa.RecordBatch) -> pa.RecordBatch:
         pairs = zip(batch.columns, batches.schema, schema, strict=True)
-        cells = [_cells(plain(column), *fields) for column, *fields in pairs]
+        cells = [_cells(decoded(column), *fields) for column, *fields in pairs]
         return pa.record_batch(cells, schema=schema)
 
-    return ahead(settled, batches.batches)
+    return map(settled, batches.batches)
 
 
 def _cells(cells: Column, field: pa.Field, outside: pa.Field) -> Column:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from app.formats.batches import JSON_TEXT, WIDE_INTEGER, has_mark
 from app.formats.cells import Column, plain_texts
-from app.formats.coded import by_value, joined, plain
+from app.formats.coded import by_value, decoded, joined
 from app.formats.json import EXACT_INTEGER
 
 _ESCAPED = r'[\x00-\x1f"\\]'
@@ -24,7 +24,7 @@ class JsonTexts:
 
     def of(self, cells: Column, field: pa.Field) -> Column:
         """Give the JSON of each cell; of a null, ``null``."""
-        return pc.coalesce(plain(self._known(cells, field)), "null")
+        return pc.coalesce(decoded(self._known(cells, field)), "null")
 
     def record(
         self, columns: list[tuple[Column, pa.Field]], before: str = "", after: str = ""

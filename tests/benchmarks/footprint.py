@@ -1,5 +1,6 @@
 """Footprint: memory, and how soon a target is ready, each alone on what it has loaded."""
 
+import time
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,6 +14,8 @@ from tests.benchmarks.workload import ALL, draws
 _WORKERS = (1, 2, 4)
 # The one that follows a load is slower: what was loaded is still being written.
 _STARTS = 5
+# What work has taken and is no longer in use is given back after a second or so.
+_SETTLED_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class Scale:
     figures: Figures
 
     def weigh(self, target: Target) -> None:
-        """Start a target a few times, look at its memory, and again when it has done some work.
+        """Start a target a few times, look at its memory, and again when it has settled after work.
 
         One with workers is started with several numbers of them.
 
@@ -53,6 +56,7 @@ class Scale:
             idle = service.memory_mb()
             self._use(service)
             service.rest()
+            time.sleep(_SETTLED_SECONDS)
             found = {"ready_s": service.ready_seconds, "idle_mb": idle}
             self.figures.add("footprint", name, **found, used_mb=service.memory_mb())
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.formats.ahead import ahead
-from app.formats.coded import by_value, joined, plain, whole_bytes
+from app.formats.coded import by_value, joined, decoded, whole_bytes
 
 ROWS = 24
 TEXTS = st.lists(st.none() | st.sampled_from(["", "a", "é,", "ab"]), min_size=ROWS, max_size=ROWS)
@@ -44,7 +44,7 @@ def test_each_distinct_cell_is_written_once_where_there_are_few(values, written)
 
     for cells in (pa.array(values), pa.array(values).dictionary_encode()):
         seen.clear()
-        assert plain(by_value(write, cells)).to_pylist() == values
+        assert decoded(by_value(write, cells)).to_pylist() == values
         assert len(seen) == written
 
 
