@@ -31,6 +31,8 @@ BARS = (
     against("roapi", 0.9, ("arrow", ASSAY, P50)),
     against("roapi", 0.7, ("csv", ASSAY, P50)),
     against("roapi", 1.0, ("json", ASSAY, P50)),
+    Bar(("front", "kept", "cpu_us"), 40),
+    Bar(("front", "unchanged", "cpu_us"), 40),
     Bar(("footprint", "assay, workers: 1", "idle_mb"), 0.8, ("footprint", "roapi", "idle_mb")),
     Bar(("footprint", "assay, each further worker", "idle_mb"), 120),
     Bar(("footprint", "assay, each further worker", "used_mb"), 120),

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.footprint import Scale
+from tests.benchmarks.front import call
 from tests.benchmarks.growth import grow
 from tests.benchmarks.place import Place, write_gold
 from tests.benchmarks.pressure import press
@@ -17,7 +18,7 @@ from tests.benchmarks.service import NotStartedError, running
 from tests.benchmarks.target import ALL, read_target
 from tests.benchmarks.workload import NAMED
 
-LOOKS = ("footprint", "pressure", "renewal", "growth")
+LOOKS = ("front", "footprint", "pressure", "renewal", "growth")
 _WEIGHED = ("assay", "assay_prepared", "roapi")
 _GROWN = ("assay", "assay_prepared", "roapi", "naive")
 
@@ -72,6 +73,9 @@ class Run:
 
     def _looks(self, place: Place, figures: Figures, tell: Tell) -> None:
         assay = read_target("assay")
+        if "front" in self.parts:
+            tell("front")
+            call(assay, place, figures)
         if "footprint" in self.parts:
             for name in (name for name in _WEIGHED if name in self.targets):
                 tell(f"footprint of {name}")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.formats.ahead import ahead
-from app.formats.coded import by_value, joined, decoded, whole_bytes
+from app.formats.coded import by_value, decoded, joined, whole_bytes
 
 ROWS = 24
 TEXTS = st.lists(st.none() | st.sampled_from(["", "a", "é,", "ab"]), min_size=ROWS, max_size=ROWS)
