@@ -1,7 +1,8 @@
 """The DuckDB engine: loads Tables and runs Statements. The only room that imports duckdb."""
 
 from app.engine.compare import compare_engines, compare_tables
-from app.engine.desk import Desk, InLine, Later
+from app.engine.desk import Desk
+from app.engine.doors import InLine, Later
 from app.engine.doorstep import Doorstep
 from app.engine.duck import DuckEngine, EngineLimits
 from app.engine.hands import Hands

@@ -118,7 +118,7 @@ class Door:
             self._take_in(request)
             return
         try:
-            with self._desk:
+            with self._desk.doors:
                 request.body = self._front(request.environ, request)
         except InLine:
             self._stand_in_line(request)

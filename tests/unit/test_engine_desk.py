@@ -17,22 +17,27 @@ def desk():
     return Desk(20, Hands(20))
 
 
+def long_seconds(monkeypatch, seconds):
+    for room in ("doors", "line"):
+        monkeypatch.setattr(f"app.engine.{room}.LONG_SECONDS", seconds)
+
+
 @pytest.fixture
 def longer(monkeypatch):
     """Nobody's turn is taken while a test looks."""
-    monkeypatch.setattr("app.engine.desk._LONG_SECONDS", 60.0)
+    long_seconds(monkeypatch, 60.0)
 
 
 @pytest.fixture
 def crowded(monkeypatch):
     """A door that never stood open has a crowd before it, as far as it knows."""
-    monkeypatch.setattr("app.engine.desk._LOOK_SECONDS", 0.0)
-    monkeypatch.setattr("app.engine.desk._OPEN", 1e9)
+    monkeypatch.setattr("app.engine.doors._LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("app.engine.doors._OPEN", 1e9)
 
 
 def test_what_can_be_answered_at_once_is_answered_at_the_door(desk):
     for _ in range(3):
-        with desk:
+        with desk.doors:
             desk.stay()
             assert desk.hurried
     assert not desk.hurried
@@ -40,9 +45,9 @@ def test_what_can_be_answered_at_once_is_answered_at_the_door(desk):
 
 
 def test_nobody_waits_at_a_door(desk):
-    with pytest.raises(Later) as aside, desk:
+    with pytest.raises(Later) as aside, desk.doors:
         desk.leave()
-    with desk:
+    with desk.doors:
         desk.stay()
         with pytest.raises(InLine):
             desk.leave()
@@ -53,13 +58,13 @@ def test_nobody_waits_at_a_door(desk):
 
 def test_who_takes_no_notice_is_told_again(desk):
     """A plugin may hide what it does not know."""
-    with desk:
+    with desk.doors:
         desk.stay()
         with suppress(BaseException):
             desk.leave()
         with pytest.raises(InLine):
             desk.confirm()
-    with desk:
+    with desk.doors:
         desk.stay()
         desk.confirm()
 
@@ -72,17 +77,17 @@ def test_a_thread_that_is_nobody_s_may_do_as_it_likes(desk):
 
 def test_what_holds_up_one_door_holds_up_no_other(desk, monkeypatch):
     """Two of them: a plugin that waits keeps one, and never both."""
-    monkeypatch.setattr("app.engine.desk._LOOK_SECONDS", 60.0)
+    monkeypatch.setattr("app.engine.doors._LOOK_SECONDS", 60.0)
     began, go_on, found = Event(), Event(), []
 
     def slow():
-        with desk:
+        with desk.doors:
             desk.stay()
             began.set()
             go_on.wait(10)
 
     def other():
-        with desk:
+        with desk.doors:
             found.append("kept")
             desk.stay()
 
@@ -95,7 +100,7 @@ def test_what_holds_up_one_door_holds_up_no_other(desk, monkeypatch):
                 threads.submit(other).result()
             assert time.monotonic() - started < 1
         go_on.set()
-    with desk:
+    with desk.doors:
         desk.stay()
     assert found == ["kept"] * 3
 
@@ -177,10 +182,10 @@ def test_a_fault_gives_the_desk_back(desk, wait_for):
 
 
 def test_who_is_refused_keeps_nobody_in_line_waiting(longer, crowded, monkeypatch, wait_for):
-    monkeypatch.setattr("app.engine.desk._LONG_SECONDS", 0.05)
-    monkeypatch.setattr("app.engine.desk._GATHER_SECONDS", 0.01)
+    long_seconds(monkeypatch, 0.05)
+    monkeypatch.setattr("app.engine.line._GATHER_SECONDS", 0.01)
     desk, done = Desk(1, Hands(2)), []
-    with pytest.raises(InLine), desk:
+    with pytest.raises(InLine), desk.doors:
         desk.stay()
     desk.put(lambda: done.append("made"))
     until = time.monotonic() + 5
@@ -195,13 +200,13 @@ def test_a_crowd_stands_in_line_and_a_few_are_answered_at_the_door(crowded, monk
 
     def come(number):
         try:
-            with desk:
+            with desk.doors:
                 desk.stay()
                 done.append("door")
         except InLine:
             desk.put(lambda: (done.append(number), go_on.wait(5)))
 
-    monkeypatch.setattr("app.engine.desk._GATHER_SECONDS", 0.5)
+    monkeypatch.setattr("app.engine.line._GATHER_SECONDS", 0.5)
     for number in range(6):
         come(number)
     assert done == []
@@ -210,6 +215,6 @@ def test_a_crowd_stands_in_line_and_a_few_are_answered_at_the_door(crowded, monk
     # So many are a crowd, and none that comes is answered at the door until it is gone.
     come(6)
     wait_for(lambda: len(done) == 7 and not desk.running)
-    monkeypatch.setattr("app.engine.desk._OPEN", 0.0)
+    monkeypatch.setattr("app.engine.doors._OPEN", 0.0)
     come(7)
     assert done == [*range(7), "door"]
