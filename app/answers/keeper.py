@@ -1,7 +1,6 @@
 """Keeps Answers, and makes each one once however many ask for it at the same time."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from time import time
@@ -54,7 +53,8 @@ class Keeper:
             return kept, KEPT
         flight = self._joined(key)
         try:
-            with self._held(flight.lock):
+            self._hold(flight.lock)
+            try:
                 # Made while this caller waited; it may be too large to be kept.
                 kept = self._kept(key) if flight.made is None else flight.made
                 if kept is not None:
@@ -62,6 +62,8 @@ class Keeper:
                 flight.made, outcome = self._shared_or_made(identity, seconds, make)
                 self._cache.set(key, flight.made, timeout=flight.made.until - time())
                 return flight.made, outcome
+            finally:
+                flight.lock.release()
         finally:
             self._leave(key, flight)
 
@@ -96,16 +98,11 @@ class Keeper:
         shared = self._shared.answer(identity.text, seconds, lambda: make().lasting(seconds))
         return shared[0].lasting(seconds), shared[1]
 
-    @contextmanager
-    def _held(self, lock: Lock) -> Iterator[None]:
-        """Hold a lock that another may have for long."""
+    def _hold(self, lock: Lock) -> None:
+        """Take a lock that another may have for long."""
         if not lock.acquire(blocking=False):
             self._waits()
             lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _joined(self, key: str) -> _Flight:
         """Give the one flight of that key, to be left in the end."""

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from operator import is_
 
 from app.query.query import AnyOf, Query, Where
 
@@ -13,13 +12,15 @@ _NEXT_DAY = {"lte": "lt", "gt": "gte"}
 def whole_days(query: Query) -> Query:
     """Give the Query with its days as the timestamps at which they begin or end."""
     where = tuple(
-        AnyOf(tuple(_whole(query, one) for one in each.conditions))
-        if isinstance(each, AnyOf)
-        else _whole(query, each)
-        for each in query.where
+        [
+            _whole(query, each)
+            if isinstance(each, Where)
+            else AnyOf(tuple(_whole(query, one) for one in each.conditions))
+            for each in query.where
+        ]
     )
     # A question without such days is most of them.
-    return query if all(map(is_, where, query.where)) else replace(query, where=where)
+    return query if where == query.where else replace(query, where=where)
 
 
 def _whole(query: Query, where: Where) -> Where:
