@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from operator import attrgetter
 from urllib.parse import parse_qsl
 
-from app.dataset import Column, Dataset
+from app.dataset import Dataset
 from app.errors import InvalidParameterError
 from app.formats import json_bytes
 from app.http.problems import sentence
@@ -100,6 +100,9 @@ class ParameterTable:
         self._dataset = dataset
         self.path = [each for each in parameters if f"{{{each.name}}}" in path]
         self.query = {each.name: each for each in parameters if each not in self.path}
+        self._columns = {
+            each.name: dataset.column(each.column) if dataset else None for each in parameters
+        }
         # In one order, so that what is read is written in one way.
         self._defaults = {
             each.name: each.default for each in sorted(parameters, key=attrgetter("name"))
@@ -135,11 +138,8 @@ class ParameterTable:
 
     def type_of(self, parameter: Parameter) -> str:
         """Give the name of a parameter's type, which may be that of a column."""
-        column = self._column(parameter)
+        column = self._columns[parameter.name]
         return parameter.type if column is None else column.type
-
-    def _column(self, parameter: Parameter) -> Column | None:
-        return self._dataset.column(parameter.column) if self._dataset else None
 
     def _conditions(self, given: Mapping[str, list[str]], faults: list[Fault]) -> Iterator[Where]:
         """Read the filters among the parameters; what is wrong goes to the faults."""
@@ -202,7 +202,7 @@ class ParameterTable:
         return self._one(parameter, texts[0])
 
     def _one(self, parameter: Parameter, text: str) -> object:
-        column = self._column(parameter)
+        column = self._columns[parameter.name]
         try:
             value = read_value(parameter.type, text) if column is None else read_cell(column, text)
         except ValueError as error:
