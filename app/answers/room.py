@@ -41,7 +41,7 @@ class Room:
             return reserved
 
     def _files(self) -> list[_File]:
-        # There may be thousands, and this is done for each export: no more than it takes.
+        # There may be thousands, and each step of each export looks at them: no more than it takes.
         found = []
         with os.scandir(self.folder) as entries:
             for entry in entries:

@@ -47,7 +47,8 @@ class Desk:
         """
         doors, line = self.doors, self._line
         if doors.idle:
-            line.crowd = doors.are_thronged() or line.crowd
+            if doors.are_thronged():
+                line.crowd = True
             if line.crowd or not doors.comes_to_work():
                 raise InLine
 

@@ -55,7 +55,7 @@ class Doors:
         return self._there.get(get_ident()) is False
 
     def comes_to_work(self) -> bool:
-        """Wait for the others at work, one after the other; not for one who takes long."""
+        """Begin to work for an answer, to the end of the block; False where another takes long."""
         while not self._at_work.acquire(timeout=LONG_SECONDS):
             if perf_counter() - self._began >= LONG_SECONDS:
                 return False
@@ -64,7 +64,7 @@ class Doors:
         return True
 
     def are_thronged(self) -> bool:
-        """See now and then whether there may be a crowd before them."""
+        """Look now and then whether there may be a crowd before them: True once for each look."""
         now = perf_counter()
         seconds = now - self._looked
         if seconds <= _LOOK_SECONDS:

@@ -20,7 +20,7 @@ def whole_days(query: Query) -> Query:
         ]
     )
     # A question without such days is most of them.
-    return query if where == query.where else replace(query, where=where)
+    return query if where == tuple(query.where) else replace(query, where=where)
 
 
 def _whole(query: Query, where: Where) -> Where:

@@ -1,4 +1,7 @@
-"""The bars that Assay is held to. Ratios within one run: a time alone tells of the machine."""
+"""The bars that Assay is held to. Ratios within one run, as a time alone tells of the machine.
+
+Memory, the start, and what the front takes are promised as they are.
+"""
 
 from tests.benchmarks.figures import Bar, Key
 from tests.benchmarks.pressure import CROWDS, PUT

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
+from app.answers import KEPT
 from app.service.worker import front_from_environment
 
 _TURNS, _CALLS = 5, 4_000
@@ -27,6 +28,7 @@ class _Caller:
         self._environ: dict[str, Any] = {"PATH_INFO": path, "QUERY_STRING": query}
         self._environ["HTTP_USER_AGENT"] = self._environ["HTTP_ACCEPT"] = "*/*"
         setup_testing_defaults(self._environ)
+        self._status = ""
         self.headers: dict[str, str] = {}
 
     def cpu_us(self, expected: str, **headers: str) -> float:
@@ -57,10 +59,16 @@ class _Caller:
 
 
 def main(address: str, into: Path) -> None:
-    """Measure a kept answer, and that nothing changed; write both as JSON."""
+    """Measure a kept answer, and that nothing changed; write both as JSON.
+
+    Raises:
+        RuntimeError: the answer was not kept.
+    """
     caller = _Caller(address)
-    kept = caller.cpu_us("200")
-    tag = caller.headers["ETag"]
+    kept, headers = caller.cpu_us("200"), caller.headers
+    if headers["Server-Timing"] != KEPT:
+        raise RuntimeError(headers["Server-Timing"])
+    tag = headers["ETag"]
     found = {"kept": kept, "unchanged": caller.cpu_us("304", HTTP_IF_NONE_MATCH=tag)}
     into.write_text(json.dumps(found))
 

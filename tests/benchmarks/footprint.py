@@ -14,8 +14,6 @@ from tests.benchmarks.workload import ALL, draws
 _WORKERS = (1, 2, 4)
 # The one that follows a load is slower: what was loaded is still being written.
 _STARTS = 5
-# What work has taken and is no longer in use is given back after a second or so.
-_SETTLED_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +22,7 @@ class Scale:
 
     place: Place
     clients: int
+    settled: float
     figures: Figures
 
     def weigh(self, target: Target) -> None:
@@ -56,7 +55,8 @@ class Scale:
             idle = service.memory_mb()
             self._use(service)
             service.rest()
-            time.sleep(_SETTLED_SECONDS)
+            # What work has taken and is no longer in use is given back after a second or so.
+            time.sleep(self.settled)
             found = {"ready_s": service.ready_seconds, "idle_mb": idle}
             self.figures.add("footprint", name, **found, used_mb=service.memory_mb())
 

@@ -1,12 +1,15 @@
-"""The front by itself: what a kept answer takes in the process that gives it, without a server."""
+"""The front by itself: what a kept answer takes in its process, without door and server."""
 
 import json
+from subprocess import TimeoutExpired
 
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.place import Place
 from tests.benchmarks.service import Launch
 from tests.benchmarks.target import Target
 from tests.benchmarks.workload import NAMED, draws
+
+_LONGEST_SECONDS = 120
 
 
 def call(target: Target, place: Place, figures: Figures) -> None:
@@ -21,7 +24,13 @@ def call(target: Target, place: Place, figures: Figures) -> None:
     _, address, _ = target.asks["kept"].request(values).split(b" ", 2)
     into = launch.folder / "calls.json"
     words = ["$service", "-m", "tests.benchmarks.calls", address.decode(), str(into)]
-    if launch.start(words).wait():
+    process = launch.start(words)
+    try:
+        failed = process.wait(_LONGEST_SECONDS)
+    except TimeoutExpired:
+        failed = True
+        process.kill()
+    if failed:
         raise launch.not_started("does not answer")
     for name, cpu_us in json.loads(into.read_text()).items():
         figures.add("front", name, cpu_us=cpu_us)

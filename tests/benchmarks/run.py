@@ -29,7 +29,8 @@ class Run:
 
     Gold tables are kept in ``folder``; all else that is written there goes with the run.
     There are ``growth`` times as many items to look at growth, and each look takes ``seconds``.
-    Memory is looked at when so many ``clients`` have used it: every worker has its share of them.
+    Memory is looked at when so many ``clients`` have used it, of whom every worker has its share,
+    and so many seconds later, when it has ``settled``.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class Run:
     pace: Pace = field(default_factory=Pace)
     seconds: float = 8.0
     clients: int = 16
+    settled: float = 5.0
 
     def figures(self, tell: Tell) -> Figures:
         """Measure it all."""
@@ -75,12 +77,15 @@ class Run:
         assay = read_target("assay")
         if "front" in self.parts:
             tell("front")
-            call(assay, place, figures)
+            try:
+                call(assay, place, figures)
+            except NotStartedError as error:
+                figures.notes.append(f"the front is left out, {error}")
         if "footprint" in self.parts:
             for name in (name for name in _WEIGHED if name in self.targets):
                 tell(f"footprint of {name}")
                 try:
-                    Scale(place, self.clients, figures).weigh(read_target(name))
+                    Scale(place, self.clients, self.settled, figures).weigh(read_target(name))
                 except NotStartedError as error:
                     figures.notes.append(f"{name} has no footprint, {error}")
         if "pressure" in self.parts:
