@@ -26,7 +26,7 @@ class Desk:
     @property
     def running(self) -> int:
         """Give how many work at the desk."""
-        return int(self._line.moves)
+        return self._line.running
 
     @property
     def waiting(self) -> int:
@@ -36,7 +36,7 @@ class Desk:
     @property
     def hurried(self) -> bool:
         """Tell whether this thread is at a door."""
-        return self.doors.here
+        return self.doors.hurried
 
     def stay(self) -> None:
         """Say that this thread is about to make an answer.
@@ -47,7 +47,7 @@ class Desk:
         """
         doors, line = self.doors, self._line
         if doors.idle:
-            if doors.are_thronged():
+            if doors.are_crowded():
                 line.crowd = True
             if line.crowd or not doors.comes_to_work():
                 raise InLine

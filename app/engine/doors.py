@@ -45,7 +45,7 @@ class Doors:
             self._at_work.release()
 
     @property
-    def here(self) -> bool:
+    def hurried(self) -> bool:
         """Tell whether this thread is at a door."""
         return get_ident() in self._there
 
@@ -63,15 +63,15 @@ class Doors:
         self._there[get_ident()] = True
         return True
 
-    def are_thronged(self) -> bool:
+    def are_crowded(self) -> bool:
         """Look now and then whether there may be a crowd before them: True once for each look."""
         now = perf_counter()
         seconds = now - self._looked
         if seconds <= _LOOK_SECONDS:
             return False
-        thronged = self._open < _OPEN * seconds
+        crowded = self._open < _OPEN * seconds
         self._looked, self._open = now, 0.0
-        return thronged
+        return crowded
 
     def leave(self) -> None:
         """Say that this thread is about to wait, or to work for long.

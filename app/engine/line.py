@@ -38,9 +38,9 @@ class Line:
         return len(self._line)
 
     @property
-    def moves(self) -> bool:
-        """Tell whether somebody is being worked for."""
-        return bool(self._holder)
+    def running(self) -> int:
+        """Give how many are being worked for."""
+        return int(bool(self._holder))
 
     def put(self, work: Callable[[], object]) -> None:
         """Have something done when its turn has come.

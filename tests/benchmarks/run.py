@@ -77,20 +77,25 @@ class Run:
         assay = read_target("assay")
         if "front" in self.parts:
             tell("front")
-            try:
+            with _left_out("the front", figures):
                 call(assay, place, figures)
-            except NotStartedError as error:
-                figures.notes.append(f"the front is left out, {error}")
         if "footprint" in self.parts:
             for name in (name for name in _WEIGHED if name in self.targets):
                 tell(f"footprint of {name}")
-                try:
+                with _left_out(f"the footprint of {name}", figures):
                     Scale(place, self.clients, self.settled, figures).weigh(read_target(name))
-                except NotStartedError as error:
-                    figures.notes.append(f"{name} has no footprint, {error}")
         if "pressure" in self.parts:
             with running(assay, place) as service:
                 press(service, place.items, self.seconds, figures, tell)
         if "renewal" in self.parts:
             tell("renewal")
             renew(assay, place, self.seconds, figures)
+
+
+@contextmanager
+def _left_out(what: str, figures: Figures) -> Iterator[None]:
+    """Note that there is no such look where its target does not start; the others go on."""
+    try:
+        yield
+    except NotStartedError as error:
+        figures.notes.append(f"{what} is left out, {error}")
