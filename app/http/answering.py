@@ -145,7 +145,7 @@ class Answering:
         spooled, outcome = self.spool.answer(identity, written)
         visit_of(environ).told.update(spooled.told["log"], cache=outcome)
         headers = {**headers, "Server-Timing": timing.header or KEPT}
-        tag = f'"{bare_tag(headers["ETag"])}-{spooled.digest[:32]}"'
+        tag = f'"{bare_tag(headers["ETag"])}-{spooled.digest}"'
         return send(environ, spooled, {**headers, "ETag": tag})
 
 
