@@ -9,6 +9,7 @@ from itertools import islice
 from tests.benchmarks.connection import Connection
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.place import ROOT
+from tests.benchmarks.rounds import Pace
 from tests.benchmarks.service import Service
 from tests.benchmarks.watching import Bystander
 from tests.benchmarks.workload import NAMED, draws
@@ -16,20 +17,21 @@ from tests.benchmarks.workload import NAMED, draws
 CROWDS = (64, 500)
 # A cheap question, and a dear one.
 PUT = ("range", "page")
-# A p99 of a thousand answers swings by a third from one time to the next.
-_ROUNDS = 3
 _REQUESTS = 60_000
 
 
 def press(
-    service: Service, items: int, seconds: float, figures: Figures, tell: Callable[[str], None]
+    service: Service, items: int, pace: Pace, figures: Figures, tell: Callable[[str], None]
 ) -> None:
-    """Put each question by a small crowd and a large one in turn; no question comes again."""
+    """Put each question by a small crowd and a large one in turn; no question comes again.
+
+    A p99 of a thousand answers swings by a third from one round to the next.
+    """
     for workload in PUT:
         requests = map(service.target.asks[workload].request, draws(NAMED[workload], items))
-        for clients in CROWDS * _ROUNDS:
+        for clients in CROWDS * pace.rounds:
             content = b"\0".join(islice(requests, _REQUESTS))
-            found = _put(service, content, clients, seconds)
+            found = _put(service, content, clients, pace.look)
             service.rest()
             figures.add(f"pressure on {workload}", f"{clients} clients", **found)
             tell(f"pressure on {workload}, {clients} clients: {found}")

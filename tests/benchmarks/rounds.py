@@ -19,11 +19,12 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many rounds there are, and the seconds of one client and of many in each cell."""
+    """How many rounds there are; the seconds of one client, of many, and of each look."""
 
     rounds: int = 3
     one: float = 1.5
     many: int = 2
+    look: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)

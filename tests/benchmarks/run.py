@@ -28,7 +28,7 @@ class Run:
     """What is measured: ``parts`` are names of workloads and of looks.
 
     Gold tables are kept in ``folder``; all else that is written there goes with the run.
-    There are ``growth`` times as many items to look at growth, and each look takes ``seconds``.
+    There are ``growth`` times as many items to look at growth.
     Memory is looked at when so many ``clients`` have used it, of whom every worker has its share,
     and so many seconds later, when it has ``settled``.
     """
@@ -40,7 +40,6 @@ class Run:
     items: int = 5_000
     growth: int = 10
     pace: Pace = field(default_factory=Pace)
-    seconds: float = 8.0
     clients: int = 16
     settled: float = 5.0
 
@@ -86,10 +85,10 @@ class Run:
                     Scale(place, self.clients, self.settled, figures).weigh(read_target(name))
         if "pressure" in self.parts:
             with running(assay, place) as service:
-                press(service, place.items, self.seconds, figures, tell)
+                press(service, place.items, self.pace, figures, tell)
         if "renewal" in self.parts:
             tell("renewal")
-            renew(assay, place, self.seconds, figures)
+            renew(assay, place, self.pace.look, figures)
 
 
 @contextmanager
