@@ -16,8 +16,7 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python3.14)
 # built with all optimizations, like that of the image. One that is not takes a quarter more.
 MEASURED ?= $(firstword $(wildcard $(addprefix /usr/bin/,python3.13 python3.12 python3.11)) .venv/bin/python)
 PY := .venv/bin/python
-# What is locked is whole: nothing to resolve. Python compiles what it imports.
-PIP := $(PY) -m pip --disable-pip-version-check --no-input install --no-deps --no-compile --require-hashes
+PIP := $(PY) -m pip --disable-pip-version-check --no-input install
 # Pins stay where they are unless told to move: make lock UPGRADE="--upgrade-package duckdb", or --upgrade.
 UPGRADE ?=
 LOCK := $(PY) -m uv pip compile --quiet $(UPGRADE) --generate-hashes --no-strip-extras --universal --python-version 3.11 \
@@ -85,20 +84,20 @@ duckdb2-tests:
 env: venv
 	@cmp -s requirements_deployment.txt .venv/.ready-deployment || { \
 	  printf '\n==> installing the service (requirements_deployment.txt)\n' && \
-	  $(PIP) -r requirements_deployment.txt && \
+	  $(PIP) --require-hashes -r requirements_deployment.txt && \
 	  cp requirements_deployment.txt .venv/.ready-deployment; }
 
 env-dev: venv
 	@cmp -s requirements_dev.txt .venv/.ready-dev || { \
 	  printf '\n==> installing the service and its tools (requirements_dev.txt)\n' && \
-	  $(PIP) -r requirements_dev.txt && \
+	  $(PIP) --require-hashes -r requirements_dev.txt && \
 	  cp requirements_dev.txt .venv/.ready-dev; }
 
 env-duckdb2: venv
 	@cmp -s requirements_duckdb2.txt .venv/.ready-duckdb2 || { \
 	  printf '\n==> installing the second DuckDB line (requirements_duckdb2.txt)\n' && \
 	  rm -rf .venv/duckdb2 && \
-	  $(PIP) --target .venv/duckdb2 -r requirements_duckdb2.txt && \
+	  $(PIP) --require-hashes --no-deps --target .venv/duckdb2 -r requirements_duckdb2.txt && \
 	  cp requirements_duckdb2.txt .venv/.ready-duckdb2; }
 
 # What is deployed and nothing else: the tools bring libraries that others load where they find them.

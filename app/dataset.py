@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 
 FRESHNESS = ("fresh", "warn", "error")
@@ -81,22 +82,31 @@ class Freshness:
     warn_after: timedelta | None = None
     error_after: timedelta | None = None
 
-    def status(self, newest: datetime | None, now: datetime) -> str:
-        """Give ``fresh``, ``warn`` or ``error``; a Table without rows is as late as can be."""
-        age = now - newest if newest is not None else timedelta.max
-        if self.error_after is not None and age > self.error_after:
-            return "error"
-        if self.warn_after is not None and age > self.warn_after:
-            return "warn"
-        return "fresh"
+    def deadlines(self, newest: datetime | None) -> "Deadlines":
+        """Give those of a Table; one without rows has missed them all."""
+        return Deadlines(_deadline(newest, self.warn_after), _deadline(newest, self.error_after))
 
-    def next_change(self, newest: datetime | None, now: datetime) -> datetime | None:
-        """Give when the status will be another one; None if it stays as it is."""
-        if newest is None:
-            return None
-        ages = (self.warn_after, self.error_after)
-        changes = (newest + age for age in ages if age is not None and newest + age >= now)
-        return min(changes, default=None)
+
+def _deadline(newest: datetime | None, after: timedelta | None) -> float:
+    if after is None:
+        return inf
+    return -inf if newest is None else (newest + after).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Until when a Table is not late; in seconds of the clock."""
+
+    warn: float
+    error: float
+
+    def status(self, now: float) -> tuple[str, float]:
+        """Give ``fresh``, ``warn`` or ``error``, and until when that holds."""
+        if now > self.error:
+            return "error", inf
+        if now > self.warn:
+            return "warn", self.error
+        return "fresh", min(self.warn, self.error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from math import inf
+from datetime import datetime
+from time import time
 
-from app.dataset import Dataset
+from app.dataset import Dataset, Deadlines
 from app.engine import DuckEngine, Index, Turns, in_time
 from app.errors import NoRoomError
 from app.formats import Batches
@@ -42,7 +42,7 @@ class Generation:
 
     ``datasets`` are the served ones, each completed by its Table's columns. ``shape`` is
     equal for Generations that have the same routes and documents. ``findings`` and
-    ``degraded`` are as in its Manifest. ``newest`` is the age of each dataset's data. Questions
+    ``degraded`` are as in its Manifest. ``deadlines`` say how fresh each dataset is. Questions
     of few rows have ``small``, an engine with memory of its own.
     """
 
@@ -55,7 +55,7 @@ class Generation:
     findings: Mapping[str, tuple[Fact, ...]]
     degraded: Mapping[str, Fact]
     shape: str
-    newest: Mapping[str, datetime | None]
+    deadlines: Mapping[str, Deadlines]
     engine: DuckEngine
     small: DuckEngine
     indexes: Mapping[str, Mapping[str, Index]]
@@ -169,12 +169,6 @@ class Generation:
         )
         return next((each for each in found if each is not None), None)
 
-    def fresh_until(self, dataset: str) -> float:
-        """Give the time, in seconds of the clock, at which that dataset's freshness changes."""
-        freshness = self.datasets[dataset].freshness
-        change = freshness.next_change(self.newest[dataset], datetime.now(UTC))
-        return inf if change is None else change.timestamp()
-
-    def freshness(self, dataset: str) -> str:
-        """Give ``fresh``, ``warn`` or ``error`` for that dataset, now."""
-        return self.datasets[dataset].freshness.status(self.newest[dataset], datetime.now(UTC))
+    def freshness(self, dataset: str) -> tuple[str, float]:
+        """Give ``fresh``, ``warn`` or ``error`` for that dataset now, and until when it holds."""
+        return self.deadlines[dataset].status(time())

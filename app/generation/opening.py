@@ -39,17 +39,21 @@ class Opener:
         for path in files.values():
             path.stat()
         little, most = self.limits.parted()
+        datasets = completed_datasets(registry, tables)
         return Generation(
             name=name,
             number=manifest.number,
             committed_at=manifest.committed_at,
             registry=registry,
             tables=tables,
-            datasets=completed_datasets(registry, tables),
+            datasets=datasets,
             findings=manifest.findings,
             degraded=manifest.degraded,
             shape=_shape(manifest),
-            newest={name: table.newest for name, table in tables.items()},
+            deadlines={
+                name: each.freshness.deadlines(tables[name].newest)
+                for name, each in datasets.items()
+            },
             engine=DuckEngine(files, most, self.turns.questions),
             small=DuckEngine(files, little, self.turns.small),
             indexes={name: dict(self._indexes(table)) for name, table in tables.items()},

@@ -74,7 +74,8 @@ class Answering:
         """
         visit = visit_of(environ)
         generation, dataset = visit.generation, question.dataset
-        plain = _identity(environ, visit, question)
+        late, visit.unchanged_until = _freshness(visit, dataset)
+        plain = _identity(environ, visit, question, late)
         encoding = liked_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
         identity = replace(plain, encoding=encoding) if encoding else plain
         forms = (identity, plain) if encoding else (plain,)
@@ -122,8 +123,8 @@ class Answering:
             # "*" stands for any answer there is, so one had to be made first.
             return Reply(UNCHANGED, headers)
         both = (tuple(headers.items()), tuple(answer.headers.items()))
-        until = _fresh_until(visit, question.dataset)
-        visit.known = Known(identity, *both, dict(visit.told), visit.generation.number, until)
+        number, until = visit.generation.number, visit.unchanged_until
+        visit.known = Known(identity, *both, dict(visit.told), number, until)
         length, spent = str(len(answer.body)), visit.timing.header or KEPT
         own = {"Server-Timing": spent, "Content-Length": length}
         return Reply(OK, {**headers, **answer.headers, **own}, answer.body)
@@ -149,11 +150,10 @@ class Answering:
         return send(environ, spooled, {**headers, "ETag": tag})
 
 
-def _identity(environ: Environ, visit: Visit, question: Question) -> Identity:
+def _identity(environ: Environ, visit: Visit, question: Question, late: str) -> Identity:
     """Give the identity of the Answer as it is before anything compresses it."""
     generation, dataset = visit.generation, question.dataset
     media = liked_media(environ.get("HTTP_ACCEPT", ""), question.media)
-    late = ",".join(map(generation.freshness, _told(visit, dataset)))
     asked = (generation.number, path_of(environ), question.query, late, media)
     committed = generation.committed_at.isoformat()
     return Identity(*asked, scope=_scope(visit, dataset), committed=committed)
@@ -203,8 +203,12 @@ def _told(visit: Visit, dataset: Dataset | None) -> Collection[str]:
     return visit.readable(visit.generation) if dataset is None else [dataset.name]
 
 
-def _fresh_until(visit: Visit, dataset: Dataset | None) -> float:
-    return min(map(visit.generation.fresh_until, _told(visit, dataset)), default=inf)
+def _freshness(visit: Visit, dataset: Dataset | None) -> tuple[str, float]:
+    """Say how fresh all is that an Answer tells of, and until when that holds."""
+    if dataset is not None:
+        return visit.generation.freshness(dataset.name)
+    found = [visit.generation.freshness(name) for name in _told(visit, dataset)]
+    return ",".join([late for late, _ in found]), min([until for _, until in found], default=inf)
 
 
 def _scope(visit: Visit, dataset: Dataset | None) -> str:

@@ -110,7 +110,7 @@ def _entry(generation: Generation, dataset: Dataset, offers: Sequence[Offer]) ->
     table = generation.tables[dataset.name]
     own = f"/api/v1/datasets/{dataset.name}"
     links = {each.endpoint.name: f"/api/v1{each.path}" for each in _own(dataset, offers)}
-    late = generation.freshness(dataset.name)
+    late, _ = generation.freshness(dataset.name)
     return {
         "name": dataset.name,
         "title": dataset.title or dataset.name,

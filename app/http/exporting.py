@@ -42,7 +42,7 @@ class Exported:
         name, export = self.dataset.name, self.export
         options = {**export.options, "bigint": "string" if self.wide_as_text else None}
         with self.generation.export(export.query) as (batches, stamp):
-            late = self.generation.freshness(name)
+            late, _ = self.generation.freshness(name)
             about = metadata(self.generation, self.dataset, stamp, late)
             write_export(batches, Form(export.format, options, about), sink)
         headers = {

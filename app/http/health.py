@@ -178,7 +178,7 @@ def states_of(visit: Visit) -> dict[str, str]:
     if generation is None:
         return {}
     return {
-        name: "degraded" if name in generation.degraded else generation.freshness(name)
+        name: "degraded" if name in generation.degraded else generation.freshness(name)[0]
         for name in generation.datasets
         if visit.may_read(name)
     }

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from operator import itemgetter
 
 from app.dataset import Column
@@ -108,8 +109,7 @@ class Rows:
         return len(self.cells)
 
     def __iter__(self) -> Iterator[Mapping[str, object]]:
-        names = self._names
-        return iter([dict(zip(names, row, strict=True)) for row in self.cells])
+        return map(dict, map(zip, repeat(self._names), self.cells))
 
     def only(self, names: Sequence[str]) -> "Rows":
         """Give the same rows with these columns alone, in this order."""

@@ -2,10 +2,11 @@
 
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 import pytest
 
-from app.dataset import Column, Constant, Dataset, Freshness, Lineage, moment
+from app.dataset import Column, Constant, Dataset, Deadlines, Freshness, Lineage, moment
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -105,13 +106,31 @@ def test_lineage_knows_which_of_its_parts_are_columns(lineage, columns):
     ],
 )
 def test_a_dataset_is_late_when_its_time_is_over(age, said):
-    assert Freshness(timedelta(hours=1), timedelta(days=1)).status(NOW - age, NOW) == said
+    deadlines = Freshness(timedelta(hours=1), timedelta(days=1)).deadlines(NOW - age)
+    assert deadlines.status(NOW.timestamp())[0] == said
 
 
 def test_a_dataset_without_rows_is_as_late_as_can_be_if_it_can_be_late_at_all():
-    assert Freshness(warn_after=timedelta(days=9_999)).status(None, NOW) == "warn"
-    assert Freshness(error_after=timedelta(days=9_999)).status(None, NOW) == "error"
-    assert Freshness().status(None, NOW) == "fresh"
+    years = timedelta(days=9_999)
+    assert Freshness(warn_after=years).deadlines(None).status(0) == ("warn", inf)
+    assert Freshness(error_after=years).deadlines(None).status(0) == ("error", inf)
+    assert Freshness().deadlines(None).status(0) == ("fresh", inf)
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (9, ("fresh", 10)),
+        (10, ("fresh", 10)),
+        (11, ("warn", 20)),
+        (20, ("warn", 20)),
+        (21, ("error", inf)),
+    ],
+)
+def test_a_status_holds_until_the_next_deadline(now, said):
+    assert Deadlines(10, 20).status(now) == said
+    assert Deadlines(inf, 20).status(now)[0] == {"warn": "fresh"}.get(said[0], said[0])
+    assert Deadlines(inf, inf).status(now) == ("fresh", inf)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -265,7 +266,7 @@ def test_an_open_generation_serves_its_tables(store, make, opener):
     sales = generation.datasets["sales"]
     assert [column.name for column in sales.columns] == ["k"]
     assert generation.run(Query(sales, sort=["k"])).cells == [(0,), (1,), (2,)]
-    assert generation.freshness("sales") == "fresh"
+    assert generation.freshness("sales") == ("fresh", inf)
     assert generation.registry.sources["gold"].location == store.path / "gold"
 
 
@@ -414,8 +415,8 @@ def test_pins_never_go_back_during_two_hundred_commits(store, make, opener):
 def test_a_table_is_late_by_the_age_of_its_newest_row(hours, said):
     freshness = Freshness(timedelta(hours=24), timedelta(hours=48))
     newest = None if hours is None else NOON - timedelta(hours=hours)
-    assert freshness.status(newest, NOON) == said
-    assert Freshness().status(newest, NOON) == "fresh"
+    assert freshness.deadlines(newest).status(NOON.timestamp())[0] == said
+    assert Freshness().deadlines(newest).status(NOON.timestamp())[0] == "fresh"
 
 
 def test_a_generation_is_what_it_was(store, make, opener):
