@@ -90,7 +90,8 @@ class Freshness:
 def _deadline(newest: datetime | None, after: timedelta | None) -> float:
     if after is None:
         return inf
-    return -inf if newest is None else (newest + after).timestamp()
+    # A sum of moments would not go beyond the year 9999.
+    return -inf if newest is None else newest.timestamp() + after.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, BinaryIO
 
 import orjson
-from xxhash import xxh3_128
 
 from app.answers.answer import KEPT, MADE, Identity, Outcome
 from app.answers.room import Room
@@ -55,12 +55,13 @@ class Opened:
 class Spooled:
     """A file of the spool: its body is the first ``length`` bytes.
 
-    ``told`` is what its maker said of it; ``digest`` tells its body from any other.
+    ``told`` is what its maker said of it; ``edition`` tells it from what was made of the same
+    identity at other times.
     """
 
     file: Opened
     length: int
-    digest: str
+    edition: str
     told: Told
 
 
@@ -117,7 +118,7 @@ class Spool:
             tail = int.from_bytes(file.read(_TAIL, end))
             facts = orjson.loads(file.read(min(tail, _MOST_TOLD), max(end - tail, 0)))
             if facts["boot"] == self._boot and facts["bytes"] == end - tail:
-                return Spooled(file, facts["bytes"], facts["digest"], facts["told"])
+                return Spooled(file, facts["bytes"], facts["edition"], facts["told"])
         return None
 
     def _make(self, descriptor: int, path: Path, write: Writer) -> None:
@@ -139,8 +140,7 @@ class Spool:
         with io.BufferedWriter(raw, _BUFFER) as sink:
             told = write(sink)
             sink.flush()
-            digest = raw.hash.hexdigest()
-            facts = {"boot": self._boot, "bytes": raw.size, "digest": digest, "told": told}
+            facts = {"boot": self._boot, "bytes": raw.size, "edition": token_hex(16), "told": told}
             tail = orjson.dumps(facts)
             sink.write(tail + len(tail).to_bytes(_TAIL))
         os.ftruncate(descriptor, raw.size)
@@ -171,7 +171,7 @@ def _is(path: Path, descriptor: int) -> bool:
 
 
 class _Raw(io.RawIOBase):
-    """Writes into the part, hashes what is written, and asks for room before."""
+    """Writes into the part, and asks for room before."""
 
     def __init__(self, descriptor: int, room: Room) -> None:
         super().__init__()
@@ -179,8 +179,6 @@ class _Raw(io.RawIOBase):
         self._room = room
         self._reserved = 0
         self.size = 0
-        # Nobody gains by a body that has another's; SHA-256 takes a fifth of an export's time.
-        self.hash = xxh3_128()
 
     def writable(self) -> bool:
         return True
@@ -190,6 +188,5 @@ class _Raw(io.RawIOBase):
         if self.size + len(view) > self._reserved:
             self._reserved = self._room.reserve(self._descriptor, self.size + len(view))
         written = os.pwrite(self._descriptor, view, self.size)
-        self.hash.update(view[:written])
         self.size += written
         return written

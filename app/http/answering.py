@@ -74,7 +74,7 @@ class Answering:
         """
         visit = visit_of(environ)
         generation, dataset = visit.generation, question.dataset
-        late, visit.unchanged_until = _freshness(visit, dataset)
+        late, until = _freshness(visit, dataset)
         plain = _identity(environ, visit, question, late)
         encoding = liked_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
         identity = replace(plain, encoding=encoding) if encoding else plain
@@ -100,17 +100,17 @@ class Answering:
             headers["ETag"] = etags[-1]
             return self._sent(environ, plain, headers, lambda: make(generation))
         visit.told.update(answer.told, cache=outcome)
-        return self._given(environ, (question, identity), headers, answer)
+        return self._given(environ, (question, identity, until), headers, answer)
 
     def _given(
         self,
         environ: Environ,
-        asked: tuple[Question, Identity],
+        asked: tuple[Question, Identity, float],
         headers: Mapping[str, str],
         answer: Answer,
     ) -> Reply:
         """Give an Answer in the encoding of its identity, which the front may give again."""
-        visit, (question, identity) = visit_of(environ), asked
+        visit, (question, identity, until) = visit_of(environ), asked
         if identity.encoding:
             plain = answer
 
@@ -123,8 +123,7 @@ class Answering:
             # "*" stands for any answer there is, so one had to be made first.
             return Reply(UNCHANGED, headers)
         both = (tuple(headers.items()), tuple(answer.headers.items()))
-        number, until = visit.generation.number, visit.unchanged_until
-        visit.known = Known(identity, *both, dict(visit.told), number, until)
+        visit.known = Known(identity, *both, dict(visit.told), visit.generation.number, until)
         length, spent = str(len(answer.body)), visit.timing.header or KEPT
         own = {"Server-Timing": spent, "Content-Length": length}
         return Reply(OK, {**headers, **answer.headers, **own}, answer.body)
@@ -141,12 +140,12 @@ class Answering:
 
         def written(sink: BinaryIO) -> Mapping[str, object]:
             with timing.of("export"):
-                return _exported(make()).write(sink)
+                return _exported(make()).write(sink, identity.freshness)
 
         spooled, outcome = self.spool.answer(identity, written)
         visit_of(environ).told.update(spooled.told["log"], cache=outcome)
         headers = {**headers, "Server-Timing": timing.header or KEPT}
-        tag = f'"{bare_tag(headers["ETag"])}-{spooled.digest}"'
+        tag = f'"{bare_tag(headers["ETag"])}-{spooled.edition}"'
         return send(environ, spooled, {**headers, "ETag": tag})
 
 

@@ -30,7 +30,7 @@ class Exported:
     dataset: Dataset
     wide_as_text: bool
 
-    def write(self, sink: BinaryIO) -> Mapping[str, object]:
+    def write(self, sink: BinaryIO, freshness: str) -> Mapping[str, object]:
         """Write the file, and give its headers and what the log says of it.
 
         Raises:
@@ -42,8 +42,7 @@ class Exported:
         name, export = self.dataset.name, self.export
         options = {**export.options, "bigint": "string" if self.wide_as_text else None}
         with self.generation.export(export.query) as (batches, stamp):
-            late, _ = self.generation.freshness(name)
-            about = metadata(self.generation, self.dataset, stamp, late)
+            about = metadata(self.generation, self.dataset, stamp, freshness)
             write_export(batches, Form(export.format, options, about), sink)
         headers = {
             "Content-Type": FORMATS[export.format] + _CHARSET.get(export.format, ""),

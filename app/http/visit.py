@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -30,8 +29,7 @@ class Visit:
 
     ``current`` is the Generation that is read, which a request may choose. ``today`` is the one
     that decides who may read what, which no request can. A view leaves what is ``known`` of the
-    address, where its Answer may be given again, and the ``timing`` of what it has done. What it
-    tells of freshness is ``unchanged_until`` a time in seconds of the clock.
+    address, where its Answer may be given again, and the ``timing`` of what it has done.
     """
 
     request_id: str
@@ -44,7 +42,6 @@ class Visit:
     timing: Timing = field(default_factory=Timing)
     started: float = field(default_factory=perf_counter)
     admitted: bool = False
-    unchanged_until: float = inf
 
     def leave(self, known: Known, cache: str) -> None:
         """Say what the log needs of an Answer that leaves before a view runs."""

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import repeat
 from operator import itemgetter
 
 from app.dataset import Column
@@ -109,7 +108,8 @@ class Rows:
         return len(self.cells)
 
     def __iter__(self) -> Iterator[Mapping[str, object]]:
-        return map(dict, map(zip, repeat(self._names), self.cells))
+        names = self._names
+        return iter([dict(zip(names, row, strict=True)) for row in self.cells])
 
     def only(self, names: Sequence[str]) -> "Rows":
         """Give the same rows with these columns alone, in this order."""

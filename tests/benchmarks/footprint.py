@@ -7,13 +7,12 @@ from itertools import islice
 from tests.benchmarks.connection import Connection
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.place import Place
+from tests.benchmarks.rounds import Pace
 from tests.benchmarks.service import Launch, Service, running
 from tests.benchmarks.target import Target
 from tests.benchmarks.workload import ALL, draws
 
 _WORKERS = (1, 2, 4)
-# The one that follows a load is slower: what was loaded is still being written.
-_STARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,7 @@ class Scale:
 
     place: Place
     clients: int
-    settled: float
+    pace: Pace
     figures: Figures
 
     def weigh(self, target: Target) -> None:
@@ -46,7 +45,8 @@ class Scale:
             self.figures.add("footprint", f"{target.name}, each further worker", **{what: each})
 
     def _weigh(self, target: Target, name: str) -> None:
-        for _ in range(_STARTS - 1):
+        # The one that follows a load is slower: what was loaded is still being written.
+        for _ in range(self.pace.starts - 1):
             with running(target, self.place) as service:
                 service.rest()
                 self.figures.add("footprint", name, ready_s=service.ready_seconds)
@@ -56,7 +56,7 @@ class Scale:
             self._use(service)
             service.rest()
             # What work has taken and is no longer in use is given back after a second or so.
-            time.sleep(self.settled)
+            time.sleep(self.pace.settled)
             found = {"ready_s": service.ready_seconds, "idle_mb": idle}
             self.figures.add("footprint", name, **found, used_mb=service.memory_mb())
 

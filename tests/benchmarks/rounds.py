@@ -19,12 +19,17 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many rounds there are; the seconds of one client, of many, and of each look."""
+    """How many rounds and starts there are; the seconds of one client, of many, and of a look.
+
+    Memory is looked at again when it has ``settled`` for so many seconds after work.
+    """
 
     rounds: int = 3
     one: float = 1.5
     many: int = 2
     look: float = 8.0
+    starts: int = 5
+    settled: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

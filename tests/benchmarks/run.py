@@ -29,8 +29,7 @@ class Run:
 
     Gold tables are kept in ``folder``; all else that is written there goes with the run.
     There are ``growth`` times as many items to look at growth.
-    Memory is looked at when so many ``clients`` have used it, of whom every worker has its share,
-    and so many seconds later, when it has ``settled``.
+    Memory is looked at when so many ``clients`` have used it, of whom every worker has its share.
     """
 
     folder: Path
@@ -41,7 +40,6 @@ class Run:
     growth: int = 10
     pace: Pace = field(default_factory=Pace)
     clients: int = 16
-    settled: float = 5.0
 
     def figures(self, tell: Tell) -> Figures:
         """Measure it all."""
@@ -82,7 +80,7 @@ class Run:
             for name in (name for name in _WEIGHED if name in self.targets):
                 tell(f"footprint of {name}")
                 with _left_out(f"the footprint of {name}", figures):
-                    Scale(place, self.clients, self.settled, figures).weigh(read_target(name))
+                    Scale(place, self.clients, self.pace, figures).weigh(read_target(name))
         if "pressure" in self.parts:
             with running(assay, place) as service:
                 press(service, place.items, self.pace, figures, tell)

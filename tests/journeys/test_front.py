@@ -107,11 +107,18 @@ def test_a_kept_answer_does_not_hide_that_its_dataset_has_become_late(
     client = Client(make_front(settings))
     assert client.get(SERIES).json["metadata"]["freshness"] == "fresh"
     tag = client.get(SERIES).headers["ETag"]
+    assert set(catalogued(client)) == {"fresh"}
     while datetime.now(UTC) < made_at + timedelta(minutes=1, seconds=0.1):
         assert client.get(SERIES).status_code == 200
         time.sleep(0.05)
     assert client.get(SERIES, headers={"If-None-Match": tag}).status_code == 200
     assert client.get(SERIES).json["metadata"]["freshness"] == "warn"
+    assert catalogued(client).count("warn") == 1
+
+
+def catalogued(client):
+    """Give how fresh the datasets are, as the catalogue has it."""
+    return [each["freshness"] for each in client.get("/api/v1/datasets").json["datasets"]]
 
 
 def test_an_encoding_is_chosen_by_the_client_and_told(dashboard):

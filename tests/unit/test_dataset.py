@@ -129,8 +129,18 @@ def test_a_dataset_without_rows_is_as_late_as_can_be_if_it_can_be_late_at_all():
 )
 def test_a_status_holds_until_the_next_deadline(now, said):
     assert Deadlines(10, 20).status(now) == said
-    assert Deadlines(inf, 20).status(now)[0] == {"warn": "fresh"}.get(said[0], said[0])
-    assert Deadlines(inf, inf).status(now) == ("fresh", inf)
+
+
+def test_a_deadline_that_there_is_not_never_passes():
+    assert Deadlines(inf, 20).status(15) == ("fresh", 20)
+    assert Deadlines(10, inf).status(15) == ("warn", inf)
+    assert Deadlines(inf, inf).status(15) == ("fresh", inf)
+
+
+def test_a_deadline_may_lie_beyond_all_dates():
+    last = datetime.max.replace(tzinfo=UTC)
+    deadlines = Freshness(timedelta(days=1), timedelta(days=1_000_000)).deadlines(last)
+    assert deadlines.status(last.timestamp()) == ("fresh", deadlines.warn)
 
 
 @pytest.mark.parametrize(
