@@ -74,8 +74,8 @@ class Answering:
         """
         visit = visit_of(environ)
         generation, dataset = visit.generation, question.dataset
-        late, until = _freshness(visit, dataset)
-        plain = _identity(environ, visit, question, late)
+        freshness, until = _freshness(visit, dataset)
+        plain = _identity(environ, visit, question, freshness)
         encoding = liked_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
         identity = replace(plain, encoding=encoding) if encoding else plain
         forms = (identity, plain) if encoding else (plain,)
@@ -149,11 +149,11 @@ class Answering:
         return send(environ, spooled, {**headers, "ETag": tag})
 
 
-def _identity(environ: Environ, visit: Visit, question: Question, late: str) -> Identity:
+def _identity(environ: Environ, visit: Visit, question: Question, freshness: str) -> Identity:
     """Give the identity of the Answer as it is before anything compresses it."""
     generation, dataset = visit.generation, question.dataset
     media = liked_media(environ.get("HTTP_ACCEPT", ""), question.media)
-    asked = (generation.number, path_of(environ), question.query, late, media)
+    asked = (generation.number, path_of(environ), question.query, freshness, media)
     committed = generation.committed_at.isoformat()
     return Identity(*asked, scope=_scope(visit, dataset), committed=committed)
 
@@ -204,10 +204,8 @@ def _told(visit: Visit, dataset: Dataset | None) -> Collection[str]:
 
 def _freshness(visit: Visit, dataset: Dataset | None) -> tuple[str, float]:
     """Say how fresh all is that an Answer tells of, and until when that holds."""
-    if dataset is not None:
-        return visit.generation.freshness(dataset.name)
     found = [visit.generation.freshness(name) for name in _told(visit, dataset)]
-    return ",".join([late for late, _ in found]), min([until for _, until in found], default=inf)
+    return ",".join([each for each, _ in found]), min([until for _, until in found], default=inf)
 
 
 def _scope(visit: Visit, dataset: Dataset | None) -> str:

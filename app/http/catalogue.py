@@ -110,7 +110,7 @@ def _entry(generation: Generation, dataset: Dataset, offers: Sequence[Offer]) ->
     table = generation.tables[dataset.name]
     own = f"/api/v1/datasets/{dataset.name}"
     links = {each.endpoint.name: f"/api/v1{each.path}" for each in _own(dataset, offers)}
-    late, _ = generation.freshness(dataset.name)
+    freshness, _ = generation.freshness(dataset.name)
     return {
         "name": dataset.name,
         "title": dataset.title or dataset.name,
@@ -120,9 +120,9 @@ def _entry(generation: Generation, dataset: Dataset, offers: Sequence[Offer]) ->
         "keys": dataset.keys,
         "time": dataset.time,
         "rows": table.rows,
-        "freshness": late,
+        "freshness": freshness,
         "degraded": generation.degraded.get(dataset.name),
-        "metadata": metadata(generation, dataset, Stamp.of_versions(table.versions), late),
+        "metadata": metadata(generation, dataset, Stamp.of_versions(table.versions), freshness),
         "links": {"self": own, "openapi": f"{own}/openapi.json", **links},
     }
 

@@ -23,12 +23,7 @@ PROGRAMS = Path(sys.executable).parent
 @pytest.mark.timeout(600)
 def test_the_whole_benchmark_runs_and_measures_all_that_has_a_bar(tmp_path):
     pace = Pace(rounds=1, one=0.1, many=1, look=1, starts=2, settled=0.2)
-    few = {
-        "items": EXPORT_ITEMS + 40,
-        "growth": 2,
-        "pace": pace,
-        "clients": 4,
-    }
+    few = {"items": EXPORT_ITEMS + 40, "growth": 2, "pace": pace, "clients": 4}
     figures = Run(tmp_path, PROGRAMS, targets=TARGETS, **few).figures(print)
     assert figures.notes == []
     measured = {(workload, target) for workload, target, _ in figures.given}

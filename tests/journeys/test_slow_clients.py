@@ -245,16 +245,17 @@ def test_a_service_that_stops_waits_for_what_is_at_work_and_for_nobody_who_stall
     running = server(workers=2, guesses_per_minute=0)
     port = port_of(running)
     asked(port, f"{ROWS}.json")
-    costly = [f"{ROWS}.ndjson?forecast__gt=0.{n}&sort=actual" for n in range(12)]
-    with ExitStack() as links, ThreadPoolExecutor(12) as threads:
+    costly = [f"{ROWS}.ndjson?forecast__gt=0.{n}&sort=actual" for n in range(20)]
+    with ExitStack() as links, ThreadPoolExecutor(20) as threads:
         for stalled in (half_header, half_body, reads_nothing, reads_nothing):
             links.enter_context(stalled(port))
         links.enter_context(half_body(port, admin["X-API-Key"]))
         at_work = [threads.submit(asked, port, each) for each in costly]
-        time.sleep(0.7)
+        time.sleep(0.5)
+        assert not all(each.done() for each in at_work)
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(timeout=30) == 0
-    assert [each.result() for each in at_work] == [200] * 12
+    assert [each.result() for each in at_work] == [200] * 20
 
 
 def test_the_log_has_a_line_for_each_request(server, registry_file, admin):
