@@ -6,9 +6,10 @@ from app.http.build import Services, build_app, document_of
 from app.http.dispatch import App
 from app.http.health import Health
 from app.http.problems import problem_reply
-from app.http.visit import LONGEST_ADDRESS, REFUSAL, VISIT, Visit
+from app.http.visit import AFTER, LONGEST_ADDRESS, REFUSAL, VISIT, Visit
 
 __all__ = [
+    "AFTER",
     "LONGEST_ADDRESS",
     "REFUSAL",
     "VISIT",

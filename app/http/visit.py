@@ -14,6 +14,8 @@ from app.generation import Generation, Timing
 VISIT = "assay.visit"
 # What a request is refused with that was not let in.
 REFUSAL = "assay.refusal"
+# A list of what to call when the answer has left; without one it is called before.
+AFTER = "assay.after"
 # What a server tells of a request; of our own it holds the Visit.
 Environ = Mapping[str, Any]
 # Of path and query together, as they are sent.

@@ -16,7 +16,7 @@ from granian.server import mp
 
 from app.engine import Desk, Doorstep, Hands, InLine, Later
 from app.errors import BusyError
-from app.http import REFUSAL
+from app.http import AFTER, REFUSAL
 from app.service.manners import Headers
 from app.service.worker import worker_from_environment
 from app.settings import MOST_BODIES, SENDERS
@@ -58,6 +58,10 @@ class _Request:
     status: int = 0
     headers: Headers = field(default_factory=list)
     body: Iterable[bytes] = ()
+    after: list[Callable[[], object]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.environ[AFTER] = self.after
 
     def __call__(self, status: str, headers: Headers, *_: object) -> Callable[[bytes], object]:
         self.status, self.headers = int(status[:3]), headers
@@ -69,6 +73,11 @@ class _Request:
             self.sender.response_bytes(self.status, self.headers, b"".join(self.body))
         else:
             self.sender.response_iter(self.status, self.headers, _Pieces(self.body))
+
+    def finish(self) -> None:
+        """Do what was left for when the answer is on its way."""
+        for each in self.after:
+            each()
 
 
 class _Pieces:
@@ -160,8 +169,13 @@ class Door:
 
     def _send(self, request: _Request) -> None:
         if isinstance(request.body, list):
-            request.send()
+            try:
+                request.send()
+            finally:
+                request.finish()
         else:
+            # Its client may take long to read it, and so may those whose turn is before.
+            request.finish()
             self._senders.put(request.send)
 
     def _stand_in_line(self, request: _Request) -> None:

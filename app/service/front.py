@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import copy_context
+from functools import partial
 from random import getrandbits
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,7 +14,7 @@ from app.access import ANONYMOUS, Admission
 from app.answers import KEPT, Addresses, Keeper, Pieces
 from app.errors import InternalError, NoGenerationError, ServiceError
 from app.generation import CurrentGeneration, Generation
-from app.http import REFUSAL, VISIT, Attempts, Visit, problem_reply
+from app.http import AFTER, REFUSAL, VISIT, Attempts, Visit, problem_reply
 from app.metrics import Tally
 from app.service.checking import check_address, check_headers
 from app.service.manners import Headers, Manners
@@ -29,6 +31,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _KEPT = ("Server-Timing", KEPT)
 
 Response = tuple[str, Headers, bytes | Pieces]
+# An annotation of a function within another is evaluated whenever that one is made.
+_Write = Callable[[bytes], object]
 
 
 class Serving(Protocol):
@@ -80,20 +84,31 @@ class Front:
         if visit.current is not None:
             headers.append(("X-Generation", str(visit.number)))
         start_response(status, headers)
-        self._tell(environ, visit, status)
+        self._conclude(environ, visit, status)
         if environ["REQUEST_METHOD"] == "HEAD":
             return _nothing_of(body)
         if isinstance(body, Pieces):
             return body
         return [body] if len(body) <= _LONGEST_WHOLE else _pieces(body, visit.current)
 
-    def _tell(self, environ: Mapping[str, Any], visit: Visit, ended: str) -> None:
-        status, seconds = int(ended[:3]), perf_counter() - visit.started
-        self._worker.tally.count(environ["REQUEST_METHOD"], (status, seconds), visit.told)
+    def _conclude(self, environ: Mapping[str, Any], visit: Visit, status: str) -> None:
+        """Count a request and tell of it in the log, when its answer has left if that can be."""
+        method, seconds = environ["REQUEST_METHOD"], perf_counter() - visit.started
+        ended = (int(status[:3]), seconds)
+        self._worker.tally.count(method, ended, visit.told)
+        tell = partial(self._tell, method, ended, visit)
+        if AFTER in environ:
+            # The line holds what is bound now, such as the id of a trace.
+            environ[AFTER].append(partial(copy_context().run, tell))
+        else:
+            tell()
+
+    def _tell(self, method: str, ended: tuple[int, float], visit: Visit) -> None:
+        status, seconds = ended
         self._log.info(
             "request",
             request_id=visit.request_id,
-            method=environ["REQUEST_METHOD"],
+            method=method,
             status=status,
             ms=round(seconds * 1000, 2),
             generation=visit.number,
@@ -169,7 +184,7 @@ def _called(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response:
     """Have an app answer, and take its whole response; of a file, what sends it."""
     taken: list[tuple[str, Headers]] = []
 
-    def start(status: str, headers: Headers, *_: Any) -> Callable[[bytes], object]:  # noqa: ANN401
+    def start(status: str, headers: Headers, *_: Any) -> _Write:  # noqa: ANN401
         taken.append((status, headers))
         return lambda _: None
 

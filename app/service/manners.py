@@ -60,7 +60,7 @@ class Manners:
     def dressed(self, headers: Headers, environ: Mapping[str, Any]) -> Headers:
         """Give the headers of an answer with all that it needs beside its own."""
         dressed = [*headers, *_ALWAYS]
-        if not any(name == _POLICY for name, _ in headers):
+        if _POLICY not in dict(headers):
             dressed.append(_NO_PAGE)
         if not self._origins:
             return dressed

@@ -15,7 +15,7 @@ from flask import Flask
 from werkzeug.test import Client, EnvironBuilder, run_wsgi_app
 
 from app.access import ANONYMOUS
-from app.http import VISIT, Visit
+from app.http import AFTER, VISIT, Visit
 from app.service import Worker, make_front
 from tests.conftest import ROOT, forecast_columns
 
@@ -53,6 +53,16 @@ def test_a_kept_answer_is_the_same_from_the_front_as_from_behind_it(front, addre
     assert {each.status_code for each in confirmed} == {304}
     assert {each.headers["ETag"] for each in confirmed} == {made.headers["ETag"]}
     assert front.get(address, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+
+
+def test_a_server_may_have_the_line_written_when_the_answer_has_left(front, events):
+    after = []
+    asked = EnvironBuilder(SERIES, environ_overrides={AFTER: after}).get_environ()
+    _, status, _ = run_wsgi_app(front.application, asked)
+    assert (status, events) == ("200 OK", [])
+    for each in after:
+        each()
+    assert [each["event"] for each in events] == ["request"]
 
 
 def test_questions_that_are_the_same_share_one_answer(front, events):
