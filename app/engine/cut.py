@@ -101,7 +101,7 @@ def _stamp(rows: _Rows, asked: Stretch) -> Stamp:
     )
     told = pa.table([dataset_id, model_version, decoded(generated_at)], ["0", "1", "2"])
     newest = told.group_by(["0", "1"], use_threads=False).aggregate([("2", "max")])
-    return Stamp.of_rows(list(zip(*(cells.to_pylist() for cells in newest.columns), strict=True)))
+    return Stamp.of_columns(*(cells.to_pylist() for cells in newest.columns))
 
 
 def _few(cells: Cells) -> Cells:

@@ -141,7 +141,8 @@ class DuckEngine:
         width = len(statement.columns)
         readers = [column_reader(*each) for each in zip(statement.columns, kinds, strict=False)]
         read = read_cells(readers, [row[:width] for row in cells])
-        stamp = NO_STAMP if statement.figures else Stamp.of_rows([row[width:] for row in cells])
+        lineage = ([row[place] for row in cells] for place in range(width, len(kinds)))
+        stamp = NO_STAMP if statement.figures else Stamp.of_columns(*lineage)
         return Rows(statement.columns, read, stamp, more)
 
     @contextmanager

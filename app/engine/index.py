@@ -98,9 +98,8 @@ class _Reader:
             return None
         cells = _cells(self.sources, given)
         rows = list(zip(*[cells[place] for place in self.shown], strict=True))
-        # Most rows of an answer say the same of where they come from.
-        lineage = set(zip(*[cells[place] for place in self.lineage], strict=True))
-        return Rows(self.outline.columns, rows, Stamp.of_rows(lineage), len(found) > len(given))
+        stamp = Stamp.of_columns(*[cells[place] for place in self.lineage])
+        return Rows(self.outline.columns, rows, stamp, len(found) > len(given))
 
     def _sifted(self, asked: Stretch, looked: range) -> Sequence[int] | None:
         """Give the places of the rows that fit, as far as they are wanted; None after many rows."""

@@ -54,7 +54,9 @@ class Body:
     next: str | None = None
 
 
-Make = Callable[[Generation], Body | Exported]
+# By a name, as functions are made with it for each request.
+Made = Body | Exported
+Make = Callable[[Generation], Made]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Answering:
         environ: Environ,
         identity: Identity,
         headers: Mapping[str, str],
-        make: Callable[[], Body | Exported],
+        make: Callable[[], Made],
     ) -> Reply:
         """Send an Export from the spool, made before where it is not there."""
         timing = visit_of(environ).timing
@@ -178,7 +180,7 @@ def _answer(made: Body, generation: Generation, asked: tuple[Question, Identity]
     return Answer(body, headers, told)
 
 
-def _exported(made: Body | Exported) -> Exported:
+def _exported(made: Made) -> Exported:
     if isinstance(made, Exported):
         return made
     raise TypeError("one question is answered now in one way, now in another")

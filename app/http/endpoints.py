@@ -13,7 +13,7 @@ from app.discovery import Offer, Plugins
 from app.engine import Desk
 from app.errors import EndpointError, ServiceError
 from app.generation import Generation, KeptGenerations, Timing
-from app.http.answering import Answering, Body, Question
+from app.http.answering import Answering, Body, Made, Question
 from app.http.documents import SECURITY, answer_schema, data_responses, tells_of
 from app.http.exporting import Exported
 from app.http.paging import Paging
@@ -97,7 +97,7 @@ class Route:
         wide_as_text = asked.values.get("bigint") == "string"
         media = _media(offer.endpoint, asked)
 
-        def make(generation: Generation) -> Body | Exported:
+        def make(generation: Generation) -> Made:
             call = _call(read, asked, asking.kept, visit.timing)
             call.place = paging.place(read.generation.number, environ, pairs)
             answered = _answered(offer, asking, call)

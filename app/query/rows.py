@@ -1,9 +1,9 @@
 """Rows: what a Statement gives back, and the Stamp that says what produced them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from operator import itemgetter
+from itertools import repeat
 
 from app.dataset import Column
 
@@ -57,12 +57,15 @@ class Stamp:
         )
 
     @classmethod
-    def of_rows(cls, lineage: Collection[tuple[object, ...]]) -> "Stamp":
-        """Make that of rows by their ``dataset_id, model_version, generated_at``."""
-        if not lineage:
-            return NO_STAMP
-        dataset_id, model_version, generated_at = max(lineage, key=itemgetter(2, 1, 0))
-        return cls.of((generated_at, model_version, dataset_id), [row[1] for row in lineage])
+    def of_columns(
+        cls,
+        dataset_id: Sequence[object],
+        model_version: Sequence[object],
+        generated_at: Sequence[object],
+    ) -> "Stamp":
+        """Make that of rows by their cells in these columns."""
+        newest = max(zip(generated_at, model_version, dataset_id, strict=True), default=None)
+        return cls.of(newest, model_version)
 
     @classmethod
     def of_versions(cls, versions: Iterable[Mapping[str, object]]) -> "Stamp":
@@ -109,7 +112,10 @@ class Rows:
 
     def __iter__(self) -> Iterator[Mapping[str, object]]:
         names = self._names
-        return iter([dict(zip(names, row, strict=True)) for row in self.cells])
+        if any(width != len(names) for width in set(map(len, self.cells))):
+            raise ValueError(f"a row has not {len(names)} cells, as there are columns")
+        # No line of Python for each row: many of them take an answer's most.
+        return map(dict, map(zip, repeat(names), self.cells))
 
     def only(self, names: Sequence[str]) -> "Rows":
         """Give the same rows with these columns alone, in this order."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 
 from app.dataset import Dataset
@@ -83,7 +82,7 @@ def _are_searched(kinds: tuple[type, ...], where: Where) -> bool:
 
 
 def _is_searched(kinds: tuple[type, ...], value: object) -> bool:
-    return type(value) in kinds and not (isinstance(value, datetime) and value.tzinfo is not None)
+    return type(value) in kinds and getattr(value, "tzinfo", None) is None
 
 
 def _after(query: Query, outline: Outline, equal: tuple[object, ...]) -> tuple[object, ...] | None:

@@ -73,6 +73,20 @@ def test_rows_are_a_list_of_records_in_the_order_of_their_columns():
     assert json_bytes(Rows((Column("a"),), [], NO_STAMP)) == b"[]"
 
 
+@pytest.mark.parametrize("wide_as_text", [False, True])
+def test_names_within_a_cell_need_not_be_text(wide_as_text):
+    inner = Rows((Column("b"),), [({1: {date(2024, 1, 2): 3}},)], NO_STAMP)
+    rows = Rows((Column("a"),), [(inner,), ({True: None},)], NO_STAMP)
+    text = b'[{"a":[{"b":{"1":{"2024-01-02":3}}}]},{"a":{"true":null}}]'
+    assert json_bytes(rows, wide_as_text=wide_as_text) == text
+
+
+@pytest.mark.parametrize("row", [(1,), (1, 2, 3)])
+def test_rows_have_a_cell_for_each_column(row):
+    with pytest.raises((TypeError, ValueError)):
+        json_bytes(Rows((Column("a"), Column("b")), [(1, 2), row], NO_STAMP))
+
+
 @pytest.mark.parametrize(
     ("value", "read"),
     [(nan, None), (Decimal("1.0"), "1.0"), (2**80, 2**80), (date(2026, 1, 1), "2026-01-01")],

@@ -359,6 +359,23 @@ def test_the_stamp_is_that_of_the_newest_row_answered(bench):
     assert stamp(where=[AnyOf(())]) == NO_STAMP
 
 
+NOON = datetime(2026, 1, 1, 12)  # noqa: DTZ001 - UTC, as the engine has it
+STAMPED = "2026-01-01T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("columns", "stamp"),
+    [
+        (([], [], []), NO_STAMP),
+        ((["a"] * 2, ["v1"] * 2, [NOON] * 2), Stamp("a", "v1", STAMPED, ("v1",))),
+        ((["b", "a"], ["v1", "v2"], [NOON] * 2), Stamp("a", "v2", STAMPED, ("v1", "v2"))),
+        ((["a"], [["v1", 2]], [NOON]), Stamp("a", "['v1', 2]", STAMPED, ("['v1', 2]",))),
+    ],
+)
+def test_a_stamp_of_columns_is_that_of_the_newest_row(columns, stamp):
+    assert Stamp.of_columns(*columns) == stamp
+
+
 @pytest.mark.parametrize(
     ("older", "newer"),
     [
