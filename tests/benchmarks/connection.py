@@ -93,8 +93,10 @@ class Latency:
     p99_ms: float
 
 
-def measure(port: int, requests: Iterable[bytes], seconds: float) -> Latency:
-    """Ask for so many seconds, and twice at least; the first answer warms up and is not counted.
+def waits(port: int, requests: Iterable[bytes], seconds: float) -> list[float]:
+    """Ask for so many seconds, and give what each answer took in milliseconds.
+
+    There are two of them at least; the first answer warms up and is none of them.
 
     Raises:
         RuntimeError: an answer was not 200.
@@ -112,7 +114,7 @@ def measure(port: int, requests: Iterable[bytes], seconds: float) -> Latency:
                 took.append((ended - started) * 1000)
             if ended > until and len(took) > 1:
                 break
-    return latency(took)
+    return took
 
 
 def latency(took: list[float]) -> Latency:

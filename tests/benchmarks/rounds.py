@@ -1,11 +1,15 @@
-"""The rounds: every workload is put to every target in turn, so that a bad moment meets all."""
+"""The rounds: every workload is put to every target in turn, so that a bad moment meets all.
+
+A machine that others share may be slow for seconds: in each round one client asks each target
+several times for a part of a second, and not once for all of it.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 
-from tests.benchmarks.connection import Connection, measure
+from tests.benchmarks.connection import Connection, latency, waits
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.load import enough, put_load, wrk
 from tests.benchmarks.place import Place
@@ -15,6 +19,8 @@ from tests.benchmarks.target import Target
 from tests.benchmarks.workload import Workload, draws
 
 Tell = Callable[[str], None]
+
+_TURNS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +38,37 @@ class Pace:
     settled: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Cell:
-    """A workload and a service it is put to; its values are drawn once, for all rounds."""
+    """A workload and a service it is put to; its values are drawn once, for all rounds.
+
+    ``took`` are the milliseconds of each answer to one client in this round.
+    """
 
     workload: Workload
     service: Service
     requests: Iterator[bytes]
+    took: list[float] = field(default_factory=list)
 
-    def play(self, pace: Pace) -> dict[str, float]:
-        """Give what one round measures.
+    def ask(self, pace: Pace, turn: int) -> None:
+        """Have one client ask in a turn, unless those before took as long as with this one.
 
         Raises:
             RuntimeError: an answer was no success.
         """
-        most = self.workload.different // pace.rounds if self.workload.different else None
-        found = measure(self.service.port, islice(self.requests, most), pace.one)
+        seconds, different = pace.one / _TURNS, self.workload.different
+        if sum(self.took) > turn * seconds * 1000:
+            return
+        most = different // pace.rounds // _TURNS if different else None
+        self.took += waits(self.service.port, islice(self.requests, most), seconds)
+
+    def sum_up(self, pace: Pace) -> dict[str, float]:
+        """Give what one client waited in a round, and what many get.
+
+        Raises:
+            RuntimeError: an answer was no success.
+        """
+        found, self.took = latency(self.took), []
         if not self.workload.rated or not pace.many or wrk() is None:
             return asdict(found)
         count = enough(found.p50_ms, pace.many) if self.workload.different else 1
@@ -74,21 +95,34 @@ def all_running(
 
 def play_rounds(cells: Sequence[Cell], pace: Pace, figures: Figures, tell: Tell) -> None:
     """Play all rounds; a cell that is refused is noted, and left out from then on."""
-    broken: set[int] = set()
+    playing = list(cells)
     for number in range(1, pace.rounds + 1):
-        for at, cell in enumerate(cells):
-            if at in broken:
-                continue
-            workload, target = cell.workload.name, cell.service.target.name
-            try:
-                measured = cell.play(pace)
-            except (RuntimeError, OSError) as error:
-                broken.add(at)
-                figures.notes.append(f"{target} broke off {workload}: {error}.")
-                continue
-            figures.add(workload, target, **measured)
-            told = ", ".join(f"{name} {value:.4g}" for name, value in measured.items())
-            tell(f"round {number}, {workload}, {target}: {told}")
+        for workload in dict.fromkeys(cell.workload for cell in cells):
+            for turn in range(_TURNS):
+                for cell in _put(workload, playing):
+                    with _left_out(cell, playing, figures.notes):
+                        cell.ask(pace, turn)
+            for cell in _put(workload, playing):
+                with _left_out(cell, playing, figures.notes):
+                    measured = cell.sum_up(pace)
+                    target = cell.service.target.name
+                    figures.add(workload.name, target, **measured)
+                    told = ", ".join(f"{name} {value:.4g}" for name, value in measured.items())
+                    tell(f"round {number}, {workload.name}, {target}: {told}")
+
+
+def _put(workload: Workload, cells: Sequence[Cell]) -> list[Cell]:
+    return [cell for cell in cells if cell.workload == workload]
+
+
+@contextmanager
+def _left_out(cell: Cell, playing: list[Cell], notes: list[str]) -> Iterator[None]:
+    """Note that a service refused, and have its cell play no more."""
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        playing.remove(cell)
+        notes.append(f"{cell.service.target.name} broke off {cell.workload.name}: {error}.")
 
 
 def checked_cells(
