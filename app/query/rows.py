@@ -113,8 +113,8 @@ class Rows:
     def __iter__(self) -> Iterator[Mapping[str, object]]:
         names = self._names
         if any(width != len(names) for width in set(map(len, self.cells))):
-            raise ValueError(f"a row has not {len(names)} cells, as there are columns")
-        # No line of Python for each row: many of them take an answer's most.
+            raise ValueError(f"each row needs {len(names)} cells, one for each column")
+        # No line of Python runs for each row: rows are most of what a long answer takes.
         return map(dict, map(zip, repeat(names), self.cells))
 
     def only(self, names: Sequence[str]) -> "Rows":

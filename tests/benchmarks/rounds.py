@@ -99,11 +99,11 @@ def play_rounds(cells: Sequence[Cell], pace: Pace, figures: Figures, tell: Tell)
     for number in range(1, pace.rounds + 1):
         for workload in dict.fromkeys(cell.workload for cell in cells):
             for turn in range(_TURNS):
-                for cell in _put(workload, playing):
-                    with _left_out(cell, playing, figures.notes):
+                for cell in _cells_of(workload, playing):
+                    with _may_break_off(cell, playing, figures.notes):
                         cell.ask(pace, turn)
-            for cell in _put(workload, playing):
-                with _left_out(cell, playing, figures.notes):
+            for cell in _cells_of(workload, playing):
+                with _may_break_off(cell, playing, figures.notes):
                     measured = cell.sum_up(pace)
                     target = cell.service.target.name
                     figures.add(workload.name, target, **measured)
@@ -111,12 +111,12 @@ def play_rounds(cells: Sequence[Cell], pace: Pace, figures: Figures, tell: Tell)
                     tell(f"round {number}, {workload.name}, {target}: {told}")
 
 
-def _put(workload: Workload, cells: Sequence[Cell]) -> list[Cell]:
+def _cells_of(workload: Workload, cells: Sequence[Cell]) -> list[Cell]:
     return [cell for cell in cells if cell.workload == workload]
 
 
 @contextmanager
-def _left_out(cell: Cell, playing: list[Cell], notes: list[str]) -> Iterator[None]:
+def _may_break_off(cell: Cell, playing: list[Cell], notes: list[str]) -> Iterator[None]:
     """Note that a service refused, and have its cell play no more."""
     try:
         yield

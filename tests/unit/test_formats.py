@@ -83,8 +83,11 @@ def test_names_within_a_cell_need_not_be_text(wide_as_text):
 
 @pytest.mark.parametrize("row", [(1,), (1, 2, 3)])
 def test_rows_have_a_cell_for_each_column(row):
-    with pytest.raises((TypeError, ValueError)):
-        json_bytes(Rows((Column("a"), Column("b")), [(1, 2), row], NO_STAMP))
+    rows = Rows((Column("a"), Column("b")), [(1, 2), row], NO_STAMP)
+    with pytest.raises(ValueError, match="each row needs 2 cells"):
+        list(rows)
+    with pytest.raises(TypeError):
+        json_bytes(rows)
 
 
 @pytest.mark.parametrize(
