@@ -8,6 +8,10 @@ LONG_SECONDS = 0.005
 # A door that stood open for less than this part of such a time may have many before it.
 _LOOK_SECONDS = 0.02
 _OPEN = 0.2
+# An endpoint that has held up its door for so long, so often in a row, may try again after a while.
+_HELD_UP_SECONDS = 0.02
+_OFTEN = 2
+_AGAIN_SECONDS = 10.0
 
 
 class Later(BaseException):
@@ -25,8 +29,10 @@ class Doors:
     """The threads that are at a door; one of them makes an answer at a time."""
 
     def __init__(self) -> None:
-        # By thread, whether it is at work for an answer.
-        self._there: dict[int, bool] = {}
+        # By thread, the endpoint that it is at work for; none is "".
+        self._there: dict[int, str] = {}
+        # By endpoint, how often in a row it has held up its door, and when it did so last.
+        self._held_up: dict[str, tuple[int, float]] = {}
         self._called_off: set[int] = set()
         self._at_work = Lock()
         self._began = self._looked = self._ended = self._open = 0.0
@@ -35,14 +41,23 @@ class Doors:
         """Be at a door, to the end of the block: whatever would take long raises Later there."""
         if not self._there:
             self._open += perf_counter() - self._ended
-        self._there[get_ident()] = False
+        self._there[get_ident()] = ""
 
     def __exit__(self, *_: object) -> None:
         """Be at the door no longer."""
         self._ended, thread = perf_counter(), get_ident()
         self._called_off.discard(thread)
-        if self._there.pop(thread):
+        endpoint = self._there.pop(thread)
+        if endpoint:
+            self._remember(endpoint, self._ended - self._began)
             self._at_work.release()
+
+    def _remember(self, endpoint: str, seconds: float) -> None:
+        if seconds < _HELD_UP_SECONDS:
+            self._held_up.pop(endpoint, None)
+        else:
+            times, _ = self._held_up.get(endpoint, (0, 0.0))
+            self._held_up[endpoint] = times + 1, self._ended
 
     @property
     def hurried(self) -> bool:
@@ -52,15 +67,21 @@ class Doors:
     @property
     def idle(self) -> bool:
         """Tell whether it is there and not at work."""
-        return self._there.get(get_ident()) is False
+        return self._there.get(get_ident()) == ""
 
-    def comes_to_work(self) -> bool:
-        """Begin to work for an answer, to the end of the block; False where another takes long."""
+    def comes_to_work(self, endpoint: str) -> bool:
+        """Begin to work for its answer, to the end of the block.
+
+        False where it has held up its door again and again, or another one takes long now.
+        """
+        times, last = self._held_up.get(endpoint, (0, 0.0))
+        if times >= _OFTEN and perf_counter() - last < _AGAIN_SECONDS:
+            return False
         while not self._at_work.acquire(timeout=LONG_SECONDS):
             if perf_counter() - self._began >= LONG_SECONDS:
                 return False
         self._began = perf_counter()
-        self._there[get_ident()] = True
+        self._there[get_ident()] = endpoint
         return True
 
     def are_crowded(self) -> bool:
@@ -80,10 +101,10 @@ class Doors:
             Later: it is at a door.
         """
         thread = get_ident()
-        works = self._there.get(thread)
-        if works is not None:
+        endpoint = self._there.get(thread)
+        if endpoint is not None:
             self._called_off.add(thread)
-            raise InLine if works else Later
+            raise InLine if endpoint else Later
 
     def confirm(self) -> None:
         """Say that this thread has an answer.
