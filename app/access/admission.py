@@ -68,6 +68,6 @@ def client_address(environ: Mapping[str, Any], proxies: int) -> str:
     Each of them adds whom it saw at the end of ``X-Forwarded-For``. What stands before is what
     the client said itself.
     """
-    seen = [each.strip() for each in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    told = seen[-proxies] if 0 < proxies <= len(seen) else ""
+    seen = environ.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    told = seen[-proxies].strip() if 0 < proxies <= len(seen) else ""
     return told or str(environ.get("REMOTE_ADDR", ""))

@@ -1,6 +1,8 @@
 """Keeps Answers, and makes each one once however many ask for it at the same time."""
 
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from time import time
@@ -11,6 +13,8 @@ from app.answers.memory import MemoryCache
 from app.answers.shared import Make, Shared
 
 _PROBE = "probe"
+# Without anybody who settles them.
+_MOST_LANDED = 64
 
 
 @dataclass(slots=True)
@@ -39,6 +43,7 @@ class Keeper:
         self._shared = shared
         self._waits = waits
         self._flights: dict[str, _Flight] = {}
+        self._landed: deque[tuple[str, _Flight]] = deque()
         self._lock = Lock()
 
     def answer(self, identity: Identity, seconds: int, make: Make) -> tuple[Answer, Outcome]:
@@ -60,12 +65,22 @@ class Keeper:
                 if kept is not None:
                     return kept, KEPT
                 flight.made, outcome = self._shared_or_made(identity, seconds, make)
-                self._cache.set(key, flight.made, timeout=flight.made.until - time())
+                if seconds > 0:
+                    self._land(key, flight)
                 return flight.made, outcome
             finally:
                 flight.lock.release()
         finally:
             self._leave(key, flight)
+
+    def settle(self) -> None:
+        """Put away what was made: that takes its time, and nobody has to wait for it."""
+        with suppress(IndexError):
+            while True:
+                key, flight = self._landed.popleft()
+                if flight.made is not None:
+                    self._cache.set(key, flight.made, timeout=flight.made.until - time())
+                self._leave(key, flight)
 
     def kept(self, identity: Identity) -> Answer | None:
         """Give the Answer if it is kept; makes nothing."""
@@ -79,6 +94,7 @@ class Keeper:
 
     def drop_older(self, generation: int) -> int:
         """Forget the Answers of all other Generations; give how many there were."""
+        self.settle()
         return self._cache.drop_all_but(f"{generation}\n")
 
     @property
@@ -87,7 +103,12 @@ class Keeper:
         return self._cache.bytes
 
     def _kept(self, key: str) -> Answer | None:
-        return cast("Answer | None", self._cache.get(key))
+        kept = cast("Answer | None", self._cache.get(key))
+        if kept is not None:
+            return kept
+        flight = self._flights.get(key)
+        made = None if flight is None else flight.made
+        return made if made is not None and made.until > time() else None
 
     def _shared_or_made(
         self, identity: Identity, seconds: int, make: Make
@@ -112,6 +133,14 @@ class Keeper:
                 flight = self._flights[key] = _Flight()
             flight.users += 1
         return flight
+
+    def _land(self, key: str, flight: _Flight) -> None:
+        """Hold a flight until what was made is settled."""
+        with self._lock:
+            flight.users += 1
+            self._landed.append((key, flight))
+        if len(self._landed) > _MOST_LANDED:
+            self.settle()
 
     def _leave(self, key: str, flight: _Flight) -> None:
         """Forget a flight when nobody holds or awaits it."""

@@ -97,8 +97,8 @@ class _Reader:
         if len(given) > most:
             return None
         cells = _cells(self.sources, given)
-        rows = list(zip(*[cells[place] for place in self.shown], strict=True))
-        stamp = Stamp.of_columns(*[cells[place] for place in self.lineage])
+        rows = list(zip(*map(cells.__getitem__, self.shown), strict=True))
+        stamp = Stamp.of_columns(*map(cells.__getitem__, self.lineage))
         return Rows(self.outline.columns, rows, stamp, len(found) > len(given))
 
     def _sifted(self, asked: Stretch, looked: range) -> Sequence[int] | None:

@@ -206,6 +206,8 @@ def _told(visit: Visit, dataset: Dataset | None) -> Collection[str]:
 
 def _freshness(visit: Visit, dataset: Dataset | None) -> tuple[str, float]:
     """Say how fresh all is that an Answer tells of, and until when that holds."""
+    if dataset is not None:
+        return visit.generation.freshness(dataset.name)
     found = [visit.generation.freshness(name) for name in _told(visit, dataset)]
     return ",".join([each for each, _ in found]), min([until for _, until in found], default=inf)
 

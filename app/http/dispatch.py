@@ -1,15 +1,16 @@
 """The app: Flask, but what plugins offer is answered before it makes contexts nobody reads."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from app.access import PROBES
-from app.answers import Pieces
 from app.http.endpoints import Route
 from app.http.guarding import enter
+from app.http.paths import Paths
 from app.http.reply import Reply
 from app.http.visit import Environ, path_of, visit_of
 
@@ -28,27 +29,32 @@ class App(Flask):
         super().__init__("assay", static_folder=None)
         self.owners = {name: route.offer.dataset.name for name, route in routes.items()}
         self._routes, self._waits = routes, waits
-        self._adapter = self.url_map.bind("")
+
+    @cached_property
+    def _paths(self) -> Paths:
+        """The paths of the offers, found when all are there."""
+        offered = [each for each in self.url_map.iter_rules() if each.endpoint in self._routes]
+        return Paths(self.url_map.bind(""), offered)
 
     def wsgi_app(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer a request; refusals of an offer's view are for the front to write."""
-        reply = self._offered(environ)
-        if reply is None:
-            if path_of(environ) not in PROBES:
-                self._waits()
-            return super().wsgi_app(environ, start_response)
-        start_response(reply.status, list(reply.headers.items()))
-        return reply.body if isinstance(reply.body, Pieces) else [reply.body]
+        """Answer a request that no offer replies to, as Flask does."""
+        if path_of(environ) not in PROBES:
+            self._waits()
+        return super().wsgi_app(environ, start_response)
 
-    def _offered(self, environ: Environ) -> Reply | None:
-        """Give the reply of the offer that has the address; None where Flask has to look."""
+    def reply(self, environ: Environ) -> Reply | None:
+        """Give the reply of the offer that has the address; None where Flask has to look.
+
+        Raises:
+            ServiceError: whatever the offer refuses.
+        """
         method = environ["REQUEST_METHOD"]
         if method not in {"GET", "HEAD"}:
             return None
         try:
-            rule, path = self._adapter.match(path_of(environ), method, return_rule=True)
+            rule, path = self._paths.match(path_of(environ), method)
         except HTTPException:
             return None
         route = self._routes.get(rule.endpoint)

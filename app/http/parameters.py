@@ -1,5 +1,6 @@
 """Parameters: parsed by the same table that documents them; every mistake is told at once."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -31,6 +32,8 @@ _MOST_SHOWN = 40
 _MOST_FAULTS = 10
 _LONGEST_SHOWN = 80
 
+_ENCODED = re.compile("[%+]")
+
 Pairs = Sequence[tuple[str, str]]
 Fault = Mapping[str, object]
 
@@ -44,8 +47,11 @@ def query_pairs(query_string: bytes) -> Pairs:
     if not query_string:
         return ()
     try:
+        text = query_string.decode()
+        if not _ENCODED.search(text) and text.count("&") < _MOST_PAIRS:
+            return [part.partition("=")[::2] for part in text.split("&") if part]
         return parse_qsl(
-            query_string.decode(),
+            text,
             keep_blank_values=True,
             errors="strict",
             max_num_fields=_MOST_PAIRS,
@@ -120,9 +126,13 @@ class ParameterTable:
             given.setdefault(name, []).append(text)
         faults: list[Fault] = []
         values = dict(self._defaults)
-        rest = {name: each for name, each in given.items() if name not in self.query}
-        where = tuple(self._conditions(rest, faults)) if rest else ()
-        texts = {**{each.name: [path[each.name]] for each in self.path}, **given}
+        where: tuple[Where, ...] = ()
+        if given.keys() - self.query.keys():
+            rest = {name: each for name, each in given.items() if name not in self.query}
+            where = tuple(self._conditions(rest, faults))
+        texts = given
+        for parameter in self.path:
+            texts.setdefault(parameter.name, [path[parameter.name]])
         for parameter in (*self.path, *self.query.values()):
             name = parameter.name
             if name not in texts and not parameter.required:

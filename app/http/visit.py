@@ -31,7 +31,7 @@ class Visit:
 
     ``current`` is the Generation that is read, which a request may choose. ``today`` is the one
     that decides who may read what, which no request can. A view leaves what is ``known`` of the
-    address, where its Answer may be given again, and the ``timing`` of what it has done.
+    ``address``, where its Answer may be given again, and the ``timing`` of what it has done.
     """
 
     request_id: str
@@ -39,6 +39,7 @@ class Visit:
     current: Generation | None
     told: dict[str, object] = field(default_factory=dict)
     today: Generation | None = None
+    address: str | None = None
     known: Known | None = None
     read: int | None = None
     timing: Timing = field(default_factory=Timing)
@@ -95,7 +96,7 @@ class Visit:
 
     def cache_control(self, datasets: Iterable[str]) -> str:
         """Give the header of what tells of these datasets: nobody keeps what needs a scope."""
-        scopes = {self.access(name) for name in datasets}
+        scopes = set(map(self.access, datasets))
         return "no-cache" if scopes <= {PUBLIC} else "private, no-store"
 
 

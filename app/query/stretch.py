@@ -1,6 +1,6 @@
 """Tells which Queries ask for rows that stand together in one order of their Table. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -66,10 +66,10 @@ def stretch(query: Query, order: Order) -> Stretch | None:
         return None
     asked = tuple([(each.column, each.operator) for each in where])
     outline = outline_of((query.dataset, order), asked, tuple(query.select), tuple(query.sort))
-    if outline is None or not all(map(_are_searched, outline.kinds, where)):
+    if outline is None or not _are_searched(outline, where):
         return None
     equal = tuple([where[place].value for place in outline.equal])
-    bounds = tuple([where[place] for place in outline.bounds])
+    bounds = tuple(map(where.__getitem__, outline.bounds))
     sifted = tuple([where[place] for place, _ in outline.sifted])
     after = _after(query, outline, equal) if query.after else ()
     if after is None:
@@ -77,8 +77,12 @@ def stretch(query: Query, order: Order) -> Stretch | None:
     return Stretch(outline, equal, bounds, sifted, after, query.limit, query.offset)
 
 
-def _are_searched(kinds: tuple[type, ...], where: Where) -> bool:
-    return all(_is_searched(kinds, value) for value in bound(where))
+def _are_searched(outline: Outline, where: Sequence[Where]) -> bool:
+    for kinds, each in zip(outline.kinds, where, strict=True):
+        for value in bound(each):
+            if not _is_searched(kinds, value):
+                return False
+    return True
 
 
 def _is_searched(kinds: tuple[type, ...], value: object) -> bool:

@@ -59,8 +59,10 @@ def check_headers(environ: Mapping[str, Any]) -> None:
     if not _LENGTH.fullmatch(environ.get("CONTENT_LENGTH") or "0"):
         raise MalformedRequestError("The Content-Length is not a number of bytes.")
     # A server puts its own environment among them: most names are looked at by one letter only.
-    names = [name for name in environ if name[0] == "H" and name.startswith("HTTP_")]
-    length = sum([len(name) + len(environ[name]) for name in names])
+    length = 0
+    for name in environ:
+        if name[0] == "H" and name.startswith("HTTP_"):
+            length += len(name) + len(environ[name])
     if length > _LONGEST_HEADERS:
         raise HeadersTooLargeError(f"The headers have {length} bytes.", allowed=_LONGEST_HEADERS)
 

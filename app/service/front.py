@@ -14,13 +14,13 @@ from app.access import ANONYMOUS, Admission
 from app.answers import KEPT, Addresses, Keeper, Pieces
 from app.errors import InternalError, NoGenerationError, ServiceError
 from app.generation import CurrentGeneration, Generation
-from app.http import AFTER, REFUSAL, VISIT, Attempts, Visit, problem_reply
+from app.http import AFTER, REFUSAL, VISIT, App, Attempts, Visit, problem_reply
 from app.metrics import Tally
 from app.service.checking import check_address, check_headers
 from app.service.manners import Headers, Manners
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class Serving(Protocol):
     tally: Tally
     attempts: Attempts
 
-    def app_for(self, generation: Generation | None) -> "WSGIApplication":
+    def app_for(self, generation: Generation | None) -> App:
         """Give the app of that Generation's shape."""
 
 
@@ -92,18 +92,22 @@ class Front:
         return [body] if len(body) <= _LONGEST_WHOLE else _pieces(body, visit.current)
 
     def _conclude(self, environ: Mapping[str, Any], visit: Visit, status: str) -> None:
-        """Count a request and tell of it in the log, when its answer has left if that can be."""
+        """Count a request, and do the rest for it when its answer has left if that can be."""
         method, seconds = environ["REQUEST_METHOD"], perf_counter() - visit.started
         ended = (int(status[:3]), seconds)
         self._worker.tally.count(method, ended, visit.told)
-        tell = partial(self._tell, method, ended, visit)
+        rest = partial(self._finish, method, ended, visit)
         if AFTER in environ:
             # The line holds what is bound now, such as the id of a trace.
-            environ[AFTER].append(partial(copy_context().run, tell))
+            environ[AFTER].append(partial(copy_context().run, rest))
         else:
-            tell()
+            rest()
 
-    def _tell(self, method: str, ended: tuple[int, float], visit: Visit) -> None:
+    def _finish(self, method: str, ended: tuple[int, float], visit: Visit) -> None:
+        """Keep what was made for a request, and tell of it in the log."""
+        self._keeper.settle()
+        if visit.address is not None and visit.known is not None:
+            self._addresses.learn(visit.address, visit.known)
         status, seconds = ended
         self._log.info(
             "request",
@@ -133,14 +137,12 @@ class Front:
         if not visit.admitted:
             visit.caller = self._admission.caller(environ)
             visit.admitted = True
-        address = _address(environ, visit)
-        leaving = None if address is None else self._leaving(address, environ, visit)
-        if leaving is not None:
-            return leaving
-        response = _called(self._worker.app_for(visit.current), environ)
-        if address is not None and visit.known is not None:
-            self._addresses.learn(address, visit.known)
-        return response
+        visit.address = _address(environ, visit)
+        if visit.address is not None:
+            leaving = self._leaving(visit.address, environ, visit)
+            if leaving is not None:
+                return leaving
+        return _called(self._worker.app_for(visit.current), environ)
 
     def _leaving(self, address: str, environ: "WSGIEnvironment", visit: Visit) -> Response | None:
         """Give what is kept for an address, or that nothing changed; None where Flask must look."""
@@ -180,8 +182,11 @@ def _address(environ: Mapping[str, Any], visit: Visit) -> str | None:
     return "\n".join((*rights, *asked, *liked))
 
 
-def _called(app: "WSGIApplication", environ: "WSGIEnvironment") -> Response:
+def _called(app: App, environ: "WSGIEnvironment") -> Response:
     """Have an app answer, and take its whole response; of a file, what sends it."""
+    reply = app.reply(environ)
+    if reply is not None:
+        return reply.status, list(reply.headers.items()), reply.body
     taken: list[tuple[str, Headers]] = []
 
     def start(status: str, headers: Headers, *_: Any) -> _Write:  # noqa: ANN401

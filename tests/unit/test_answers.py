@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from time import sleep
+from time import sleep, time
 
 import pytest
 
@@ -202,6 +202,35 @@ def test_what_is_kept_can_be_had_without_making_it():
     assert keeper.kept(IDENTITY) is None
     keeper.answer(IDENTITY, 60, lambda: ANSWER)
     assert keeper.kept(IDENTITY) == ANSWER
+
+
+def test_what_was_made_is_put_away_later_and_can_be_had_until_then():
+    cache = MemoryCache(100_000)
+    keeper = Keeper(cache)
+    keeper.answer(IDENTITY, 60, lambda: ANSWER)
+    assert (keeper.bytes, keeper.kept(IDENTITY)) == (0, ANSWER)
+    keeper.settle()
+    assert cache.get(IDENTITY.text) == ANSWER == keeper.kept(IDENTITY)
+    cache.clear()
+    assert keeper.kept(IDENTITY) is None
+
+
+def test_what_nobody_puts_away_is_not_gathered_for_ever():
+    cache = MemoryCache(1_000_000)
+    keeper = Keeper(cache)
+    asked = [replace(IDENTITY, query=f"{number}") for number in range(1_000)]
+    for each in asked:
+        keeper.answer(each, 60, lambda: ANSWER)
+    assert sum(cache.has(each.text) for each in asked) > 900
+
+
+def test_what_is_not_put_away_yet_is_gone_after_its_time(monkeypatch):
+    keeper, now = Keeper(MemoryCache(10_000)), time()
+    monkeypatch.setattr("app.answers.answer.time", lambda: now - 61)
+    keeper.answer(IDENTITY, 60, lambda: ANSWER)
+    assert keeper.kept(IDENTITY) is None
+    keeper.settle()
+    assert keeper.kept(IDENTITY) is None
 
 
 @pytest.mark.parametrize("limit", [10_000, 0])
