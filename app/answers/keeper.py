@@ -13,7 +13,7 @@ from app.answers.memory import MemoryCache
 from app.answers.shared import Make, Shared
 
 _PROBE = "probe"
-# Without anybody who settles them.
+# So many are held where nobody settles them.
 _MOST_LANDED = 64
 
 
@@ -58,10 +58,11 @@ class Keeper:
             return kept, KEPT
         flight = self._joined(key)
         try:
-            self._hold(flight.lock)
+            waited = self._hold(flight.lock)
             try:
-                # Made while this caller waited; it may be too large to be kept.
-                kept = self._kept(key) if flight.made is None else flight.made
+                # What was made while this caller waited may be too large to be kept.
+                made = flight.made if waited else None
+                kept = self._kept(key) if made is None else made
                 if kept is not None:
                     return kept, KEPT
                 flight.made, outcome = self._shared_or_made(identity, seconds, make)
@@ -119,11 +120,12 @@ class Keeper:
         shared = self._shared.answer(identity.text, seconds, lambda: make().lasting(seconds))
         return shared[0].lasting(seconds), shared[1]
 
-    def _hold(self, lock: Lock) -> None:
-        """Take a lock that another may have for long."""
-        if not lock.acquire(blocking=False):
-            self._waits()
-            lock.acquire()
+    def _hold(self, lock: Lock) -> bool:
+        """Take a lock that another may have for long; tell whether another had it."""
+        if lock.acquire(blocking=False):
+            return False
+        self._waits()
+        return lock.acquire()
 
     def _joined(self, key: str) -> _Flight:
         """Give the one flight of that key, to be left in the end."""

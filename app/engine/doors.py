@@ -8,9 +8,11 @@ LONG_SECONDS = 0.005
 # A door that stood open for less than this part of such a time may have many before it.
 _LOOK_SECONDS = 0.02
 _OPEN = 0.2
-# An endpoint that has held up its door for so long, so often in a row, may try again after a while.
-_HELD_UP_SECONDS = 0.02
-_OFTEN = 2
+# An endpoint that has held up its door for so long, so often, may try again after a while. Of how
+# often it did so each further answer has a part forgotten.
+_HELD_UP_SECONDS = 0.01
+_OFTEN = 1.5
+_FORGOTTEN = 0.01
 _AGAIN_SECONDS = 10.0
 
 
@@ -31,8 +33,8 @@ class Doors:
     def __init__(self) -> None:
         # By thread, the endpoint that it is at work for; none is "".
         self._there: dict[int, str] = {}
-        # By endpoint, how often in a row it has held up its door, and when it did so last.
-        self._held_up: dict[str, tuple[int, float]] = {}
+        # By endpoint, how often it has held up its door, and when it did so last.
+        self._held_up: dict[str, tuple[float, float]] = {}
         self._called_off: set[int] = set()
         self._at_work = Lock()
         self._began = self._looked = self._ended = self._open = 0.0
@@ -53,11 +55,11 @@ class Doors:
             self._at_work.release()
 
     def _remember(self, endpoint: str, seconds: float) -> None:
-        if seconds < _HELD_UP_SECONDS:
-            self._held_up.pop(endpoint, None)
-        else:
-            times, _ = self._held_up.get(endpoint, (0, 0.0))
-            self._held_up[endpoint] = times + 1, self._ended
+        held_up = seconds >= _HELD_UP_SECONDS
+        if held_up or endpoint in self._held_up:
+            times, last = self._held_up.get(endpoint, (0.0, 0.0))
+            times = times * (1 - _FORGOTTEN) + held_up
+            self._held_up[endpoint] = times, self._ended if held_up else last
 
     @property
     def hurried(self) -> bool:
@@ -74,12 +76,15 @@ class Doors:
 
         False where it has held up its door again and again, or another one takes long now.
         """
-        times, last = self._held_up.get(endpoint, (0, 0.0))
+        times, last = self._held_up.get(endpoint, (0.0, 0.0))
         if times >= _OFTEN and perf_counter() - last < _AGAIN_SECONDS:
             return False
-        while not self._at_work.acquire(timeout=LONG_SECONDS):
-            if perf_counter() - self._began >= LONG_SECONDS:
+        while not self._at_work.acquire(blocking=False):
+            left = self._began + LONG_SECONDS - perf_counter()
+            if left <= 0:
                 return False
+            if self._at_work.acquire(timeout=left):
+                break
         self._began = perf_counter()
         self._there[get_ident()] = endpoint
         return True

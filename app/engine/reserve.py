@@ -46,7 +46,7 @@ class Reserve:
             self._waiting[get_ident()] = monotonic()
 
     def rest(self) -> None:
-        """Say the same, after a rest for as long as there is another one for it."""
+        """Rest until called if another one waits; then say that this thread takes the next."""
         with self._lock:
             rests = self._is_covered()
             self._resting += rests
@@ -69,9 +69,15 @@ class Reserve:
         return any(now - since < self._seconds for since in self._waiting.values())
 
     def _watch(self) -> None:
-        """Call one where the one that came last is held up, and nobody knew that it would be."""
+        """Call one where the one that came last is held up, and nobody knew that it would be.
+
+        Where none comes for long, one of those who rest takes the place of who may be ended.
+        """
         pause = Event()
-        while self._came.wait():
+        while True:
+            if not self._came.wait(self._seconds / 2):
+                self.call()
+                continue
             self._came.clear()
             pause.wait(_LOOK_SECONDS)
             if monotonic() - self._since >= _LOOK_SECONDS:

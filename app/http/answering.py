@@ -208,7 +208,7 @@ def _freshness(visit: Visit, dataset: Dataset | None) -> tuple[str, float]:
     """Say how fresh all is that an Answer tells of, and until when that holds."""
     if dataset is not None:
         return visit.generation.freshness(dataset.name)
-    found = [visit.generation.freshness(name) for name in _told(visit, dataset)]
+    found = list(map(visit.generation.freshness, visit.readable(visit.generation)))
     return ",".join([each for each, _ in found]), min([until for _, until in found], default=inf)
 
 

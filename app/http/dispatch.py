@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 class App(Flask):
-    """What a room above may know of the app: a WSGI callable with a document.
+    """What a room above may know of the app: it has a document, and answers for its offers.
 
+    As a WSGI callable it is for all else; an offer it would answer there as Flask does.
     ``routes`` are those of all offers, by the names that Flask has for them; ``owners`` names the
     dataset of each. ``waits`` is called before Flask is, whose views may take their time.
     """

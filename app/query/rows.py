@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from itertools import starmap
+from itertools import repeat, starmap
 from operator import attrgetter
 
 from app.dataset import Column
 
 _NAME = attrgetter("name")
+# For fewer rows no function is made.
+_FEW = 16
 
 
 class JsonText(str):
@@ -118,6 +120,8 @@ class Rows:
         names = self._names
         if set(map(len, self.cells)) - {len(names)}:
             raise ValueError(f"each row needs {len(names)} cells, one for each column")
+        if len(self.cells) < _FEW:
+            return map(dict, map(zip, repeat(names), self.cells))
         return starmap(_record(names), self.cells)
 
     def only(self, names: Sequence[str]) -> "Rows":

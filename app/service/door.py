@@ -119,17 +119,17 @@ class Door:
         # Who reads slowly keeps one of these, and others that read as much waiting.
         self._senders = Hands(SENDERS)
         self._bodies = Semaphore(MOST_BODIES)
-        self._reserve = Reserve(DOOR_SECONDS)
+        self.reserve = Reserve(DOOR_SECONDS)
 
     def __call__(self, sender: Sender, scope: dict[str, Any]) -> None:
         """Take one request; it may be answered when this has come back."""
-        self._reserve.comes()
-        go_on = self._reserve.goes
+        self.reserve.comes()
+        go_on = self.reserve.goes
         try:
             if self._take(_Request(sender, _ALWAYS | scope)):
                 # Who rests keeps nothing of it.
                 scope.clear()
-                go_on = self._reserve.rest
+                go_on = self.reserve.rest
         finally:
             go_on()
 
@@ -170,7 +170,7 @@ class Door:
 
             try:
                 self._hands.put(answer)
-                self._reserve.call()
+                self.reserve.call()
                 body.done.wait()
             finally:
                 self._bodies.release()

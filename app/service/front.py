@@ -92,16 +92,16 @@ class Front:
         return [body] if len(body) <= _LONGEST_WHOLE else _pieces(body, visit.current)
 
     def _conclude(self, environ: Mapping[str, Any], visit: Visit, status: str) -> None:
-        """Count a request, and do the rest for it when its answer has left if that can be."""
+        """Count a request, and finish it when its answer has left if that can be."""
         method, seconds = environ["REQUEST_METHOD"], perf_counter() - visit.started
         ended = (int(status[:3]), seconds)
         self._worker.tally.count(method, ended, visit.told)
-        rest = partial(self._finish, method, ended, visit)
+        finish = partial(self._finish, method, ended, visit)
         if AFTER in environ:
             # The line holds what is bound now, such as the id of a trace.
-            environ[AFTER].append(partial(copy_context().run, rest))
+            environ[AFTER].append(partial(copy_context().run, finish))
         else:
-            rest()
+            finish()
 
     def _finish(self, method: str, ended: tuple[int, float], visit: Visit) -> None:
         """Keep what was made for a request, and tell of it in the log."""

@@ -229,8 +229,12 @@ def test_what_is_not_put_away_yet_is_gone_after_its_time(monkeypatch):
     monkeypatch.setattr("app.answers.answer.time", lambda: now - 61)
     keeper.answer(IDENTITY, 60, lambda: ANSWER)
     assert keeper.kept(IDENTITY) is None
+    monkeypatch.undo()
+    other = replace(ANSWER, body=b"{}")
+    answer, outcome = keeper.answer(IDENTITY, 60, lambda: other)
+    assert (answer.body, outcome) == (b"{}", "made")
     keeper.settle()
-    assert keeper.kept(IDENTITY) is None
+    assert keeper.kept(IDENTITY) == answer
 
 
 @pytest.mark.parametrize("limit", [10_000, 0])

@@ -115,15 +115,48 @@ def test_an_endpoint_that_holds_up_its_door_again_and_again_is_answered_inside(d
             time.sleep(seconds)
 
     answer("slow", 0.06)
-    # Once may have been the machine.
-    answer("slow")
-    for _ in range(2):
-        answer("slow", 0.06)
+    for _ in range(20):
+        # Once may have been the machine.
+        answer("slow")
+    # A quick answer in between makes it no better.
+    answer("slow", 0.06)
     with pytest.raises(InLine):
         answer("slow")
     answer("quick")
     monkeypatch.setattr("app.engine.doors._AGAIN_SECONDS", 0.0)
     answer("slow")
+
+
+def test_what_happened_long_ago_is_forgotten(desk, monkeypatch):
+    monkeypatch.setattr("app.engine.doors._HELD_UP_SECONDS", 0.05)
+    monkeypatch.setattr("app.engine.doors._LOOK_SECONDS", 60.0)
+    for number in range(601):
+        with desk.doors:
+            desk.stay("items")
+            time.sleep(0.0 if number % 200 else 0.06)
+
+
+def test_who_finds_one_that_takes_long_does_not_wait_for_it_at_all(desk, monkeypatch):
+    monkeypatch.setattr("app.engine.doors._LOOK_SECONDS", 60.0)
+    began, go_on = Event(), Event()
+
+    def slow():
+        with desk.doors:
+            desk.stay("slow")
+            began.set()
+            go_on.wait(10)
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(slow)
+        assert began.wait(5)
+        time.sleep(0.05)
+        monkeypatch.setattr("app.engine.doors.LONG_SECONDS", 0.04)
+        started = time.monotonic()
+        for _ in range(200):
+            with pytest.raises(InLine), desk.doors:
+                desk.stay("items")
+        assert time.monotonic() - started < 200 * 0.04 / 2
+        go_on.set()
 
 
 def test_one_works_at_a_time_and_who_waited_longest_is_next(longer, desk, wait_for):

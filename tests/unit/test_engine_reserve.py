@@ -72,3 +72,12 @@ def test_one_is_called_where_the_one_that_takes_requests_is_held_up(reserve, wai
     assert seen == ["next"]
     held.set()
     wait_for(lambda: reserve.resting == 1)
+
+
+def test_where_none_comes_for_long_one_takes_the_place_of_who_may_be_ended(wait_for):
+    reserve, seen = Reserve(seconds=0.4), []
+    reserve.goes()
+    taking(reserve, seen)
+    wait_for(lambda: reserve.resting == 1)
+    assert seen == []
+    wait_for(lambda: seen == ["next"])

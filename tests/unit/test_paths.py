@@ -96,3 +96,12 @@ def test_a_value_may_hold_slashes_or_be_a_word(paths, path, expected):
 
 def test_a_method_that_a_rule_has_not_is_refused(paths):
     assert found(paths.match, "/api/v1/items/7", "POST") is MethodNotAllowed
+
+
+def test_a_plain_path_is_not_searched_for(adapter, paths, monkeypatch):
+    monkeypatch.setattr(type(adapter), "match", None)
+    assert found(paths.match, "/api/v1/items/7") == ("/api/v1/items/<text:id>", {"id": "7"})
+    assert found(paths.match, "/api/v1/items/a%b/é|") == (
+        "/api/v1/items/<text:id>/<text:day>",
+        {"id": "a%b", "day": "é|"},
+    )
