@@ -196,6 +196,8 @@ class Door:
 
     def _stand_in_line(self, request: _Request) -> None:
         answer = partial(self._answer, request)
+        # There may be a crowd: many let it in sooner, and are not cold.
+        self.reserve.call()
         try:
             self._desk.put(answer)
         except BusyError as error:

@@ -83,6 +83,15 @@ def test_who_has_answered_and_left_nothing_to_read_rests(asked, body, rests, wai
     assert (ended.is_set(), door.reserve.resting) == (not rests, int(rests))
 
 
+def test_who_sends_a_request_to_the_line_calls_another_as_there_may_be_a_crowd(wait_for):
+    door = door_of(InLine, [])
+    door.reserve.goes()
+    Thread(target=door.reserve.rest, daemon=True).start()
+    wait_for(lambda: door.reserve.resting == 1)
+    door(Sender([]), {"REQUEST_METHOD": "GET"})
+    assert door.reserve.resting == 0
+
+
 def test_an_answer_in_pieces_is_told_though_others_keep_all_senders():
     seen = []
     door, sender = door_of((b"piece",), seen), Sender(seen)
