@@ -38,18 +38,18 @@ class Desk:
         """Tell whether this thread is at a door."""
         return self.doors.hurried
 
-    def stay(self, endpoint: str) -> None:
-        """Say that this thread is about to make an answer of that endpoint.
+    def stay(self) -> None:
+        """Say that this thread is about to make an answer.
 
         Raises:
-            InLine: it is at a door where others wait already, or that the endpoint has held up
-                before, or another door is at work: what keeps one from answering must not keep all.
+            InLine: it is at a door where others wait already, or another door is at work: what
+                keeps one from answering must not keep all.
         """
         doors, line = self.doors, self._line
         if doors.idle:
             if doors.are_crowded():
                 line.crowd = True
-            if line.crowd or not doors.comes_to_work(endpoint):
+            if line.crowd or not doors.comes_to_work():
                 raise InLine
 
     def leave(self) -> None:

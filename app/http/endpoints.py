@@ -85,7 +85,7 @@ class Route:
         Raises:
             ServiceError: whatever the parameters, the plugin or the engine refuse.
         """
-        self.asking.desk.stay(self.offer.path)
+        self.asking.desk.stay()
         return self._answer(environ, path)
 
     def _answer(self, environ: Environ, path: Mapping[str, str]) -> Reply:

@@ -2,7 +2,6 @@
 
 from app.settings.settings import (
     DESK_WAITING,
-    DOOR_SECONDS,
     DOORS,
     DOORSTEP_PLACES,
     MOST_BODIES,
@@ -18,7 +17,6 @@ __all__ = [
     "DESK_WAITING",
     "DOORS",
     "DOORSTEP_PLACES",
-    "DOOR_SECONDS",
     "MOST_BODIES",
     "SENDERS",
     "Settings",

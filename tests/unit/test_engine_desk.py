@@ -38,7 +38,7 @@ def crowded(monkeypatch):
 def test_what_can_be_answered_at_once_is_answered_at_the_door(desk):
     for _ in range(3):
         with desk.doors:
-            desk.stay("items")
+            desk.stay()
             assert desk.hurried
     assert not desk.hurried
     assert (desk.running, desk.waiting) == (0, 0)
@@ -48,7 +48,7 @@ def test_nobody_waits_at_a_door(desk):
     with pytest.raises(Later) as aside, desk.doors:
         desk.leave()
     with desk.doors:
-        desk.stay("items")
+        desk.stay()
         with pytest.raises(InLine):
             desk.leave()
     assert not isinstance(aside.value, InLine)
@@ -59,18 +59,18 @@ def test_nobody_waits_at_a_door(desk):
 def test_who_takes_no_notice_is_told_again(desk):
     """A plugin may hide what it does not know."""
     with desk.doors:
-        desk.stay("items")
+        desk.stay()
         with suppress(BaseException):
             desk.leave()
         with pytest.raises(InLine):
             desk.confirm()
     with desk.doors:
-        desk.stay("items")
+        desk.stay()
         desk.confirm()
 
 
 def test_a_thread_that_is_nobody_s_may_do_as_it_likes(desk):
-    desk.stay("items")
+    desk.stay()
     desk.leave()
     assert desk.running == 0
 
@@ -82,14 +82,14 @@ def test_what_holds_up_one_door_holds_up_no_other(desk, monkeypatch):
 
     def slow():
         with desk.doors:
-            desk.stay("items")
+            desk.stay()
             began.set()
             go_on.wait(10)
 
     def other():
         with desk.doors:
             found.append("kept")
-            desk.stay("items")
+            desk.stay()
 
     with ThreadPoolExecutor(2) as threads:
         threads.submit(slow)
@@ -101,62 +101,8 @@ def test_what_holds_up_one_door_holds_up_no_other(desk, monkeypatch):
             assert time.monotonic() - started < 1
         go_on.set()
     with desk.doors:
-        desk.stay("items")
+        desk.stay()
     assert found == ["kept"] * 3
-
-
-def test_an_endpoint_that_holds_up_its_door_again_and_again_is_answered_inside(desk, monkeypatch):
-    monkeypatch.setattr("app.engine.doors._HELD_UP_SECONDS", 0.05)
-    monkeypatch.setattr("app.engine.doors._LOOK_SECONDS", 60.0)
-
-    def answer(endpoint, seconds=0.0):
-        with desk.doors:
-            desk.stay(endpoint)
-            time.sleep(seconds)
-
-    answer("slow", 0.06)
-    for _ in range(20):
-        # Once may have been the machine.
-        answer("slow")
-    # A quick answer in between makes it no better.
-    answer("slow", 0.06)
-    with pytest.raises(InLine):
-        answer("slow")
-    answer("quick")
-    monkeypatch.setattr("app.engine.doors._AGAIN_SECONDS", 0.0)
-    answer("slow")
-
-
-def test_what_happened_long_ago_is_forgotten(desk, monkeypatch):
-    monkeypatch.setattr("app.engine.doors._HELD_UP_SECONDS", 0.05)
-    monkeypatch.setattr("app.engine.doors._LOOK_SECONDS", 60.0)
-    for number in range(601):
-        with desk.doors:
-            desk.stay("items")
-            time.sleep(0.0 if number % 200 else 0.06)
-
-
-def test_who_finds_one_that_takes_long_does_not_wait_for_it_at_all(desk, monkeypatch):
-    monkeypatch.setattr("app.engine.doors._LOOK_SECONDS", 60.0)
-    began, go_on = Event(), Event()
-
-    def slow():
-        with desk.doors:
-            desk.stay("slow")
-            began.set()
-            go_on.wait(10)
-
-    with ThreadPoolExecutor(1) as threads:
-        threads.submit(slow)
-        assert began.wait(5)
-        time.sleep(0.05)
-        monkeypatch.setattr("app.engine.doors.LONG_SECONDS", 0.04)
-        started = time.monotonic()
-        for _ in range(200):
-            with pytest.raises(InLine), desk.doors:
-                desk.stay("items")
-        assert time.monotonic() - started < 200 * 0.04 / 2
-        go_on.set()
 
 
 def test_one_works_at_a_time_and_who_waited_longest_is_next(longer, desk, wait_for):
@@ -240,7 +186,7 @@ def test_who_is_refused_keeps_nobody_in_line_waiting(longer, crowded, monkeypatc
     monkeypatch.setattr("app.engine.line._GATHER_SECONDS", 0.01)
     desk, done = Desk(1, Hands(2)), []
     with pytest.raises(InLine), desk.doors:
-        desk.stay("items")
+        desk.stay()
     desk.put(lambda: done.append("made"))
     until = time.monotonic() + 5
     while not done and time.monotonic() < until:
@@ -255,7 +201,7 @@ def test_a_crowd_stands_in_line_and_a_few_are_answered_at_the_door(crowded, monk
     def come(number):
         try:
             with desk.doors:
-                desk.stay("items")
+                desk.stay()
                 done.append("door")
         except InLine:
             desk.put(lambda: (done.append(number), go_on.wait(5)))
