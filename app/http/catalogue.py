@@ -11,7 +11,8 @@ from app.errors import NotFoundError
 from app.generation import Generation, KeptGenerations
 from app.http.answering import Answering, Body, Question
 from app.http.documents import data_responses
-from app.http.parameters import ParameterTable, query_pairs
+from app.http.pairs import query_pairs
+from app.http.parameters import ParameterTable
 from app.http.pinning import pin
 from app.http.reply import Reply
 from app.http.stamping import metadata

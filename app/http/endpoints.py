@@ -17,8 +17,9 @@ from app.http.answering import Answering, Body, Made, Question
 from app.http.documents import SECURITY, answer_schema, data_responses, tells_of
 from app.http.exporting import Exported
 from app.http.paging import Paging
+from app.http.pairs import query_pairs
 from app.http.parameter_documents import documented_path, documented_query
-from app.http.parameters import Asked, ParameterTable, query_pairs
+from app.http.parameters import Asked, ParameterTable
 from app.http.pinning import Reading, dataset_in, pin, reading
 from app.http.reply import Reply
 from app.http.sharing import SharedSchemas

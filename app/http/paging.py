@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from app.errors import InvalidParameterError
-from app.http.parameters import Asked, Pairs
+from app.http.pairs import Pairs
+from app.http.parameters import Asked
 from app.http.visit import LONGEST_ADDRESS, Environ, path_of
 from app.plugin.call import Place
 from app.query import Cursor

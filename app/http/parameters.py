@@ -1,15 +1,14 @@
 """Parameters: parsed by the same table that documents them; every mistake is told at once."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import attrgetter
-from urllib.parse import parse_qsl
 
 from app.dataset import Dataset
 from app.errors import InvalidParameterError
 from app.formats import json_bytes
+from app.http.pairs import Pairs
 from app.http.problems import sentence
 from app.plugin import Parameter
 from app.query import (
@@ -25,41 +24,13 @@ from app.query import (
 
 # They do not change which question it is that a cursor belongs to.
 _OF_THE_PAGE = ("cursor", "limit", "count", "generation", "bigint")
-_MOST_PAIRS = 2_000
 _MOST_COMPARED = 1_000
 _MOST_SHOWN = 40
 # So many are told; looking for the nearest of a thousand names takes milliseconds for each.
 _MOST_FAULTS = 10
 _LONGEST_SHOWN = 80
 
-_ENCODED = re.compile("[%+]")
-
-Pairs = Sequence[tuple[str, str]]
 Fault = Mapping[str, object]
-
-
-def query_pairs(query_string: bytes) -> Pairs:
-    """Read a query string as names and values, in order.
-
-    Raises:
-        InvalidParameterError: it is not UTF-8, or holds too many.
-    """
-    if not query_string:
-        return ()
-    try:
-        text = query_string.decode()
-        if not _ENCODED.search(text) and text.count("&") < _MOST_PAIRS:
-            return [part.partition("=")[::2] for part in text.split("&") if part]
-        return parse_qsl(
-            text,
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=_MOST_PAIRS,
-        )
-    except UnicodeDecodeError as error:
-        raise InvalidParameterError("The query is not UTF-8.") from error
-    except ValueError as error:
-        raise InvalidParameterError(f"The query has more than {_MOST_PAIRS} parts.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +101,14 @@ class ParameterTable:
         if given.keys() - self.query.keys():
             rest = {name: each for name, each in given.items() if name not in self.query}
             where = tuple(self._conditions(rest, faults))
-        texts = given
         for parameter in self.path:
-            texts.setdefault(parameter.name, [path[parameter.name]])
+            given.setdefault(parameter.name, [path[parameter.name]])
         for parameter in (*self.path, *self.query.values()):
             name = parameter.name
-            if name not in texts and not parameter.required:
+            if name not in given and not parameter.required:
                 continue
             try:
-                values[name] = self._value(parameter, texts.get(name))
+                values[name] = self._value(parameter, given.get(name))
             except _WrongError as wrong:
                 faults.append(wrong.fault(name))
         if faults:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import InvalidParameterError
-from app.http.parameters import query_pairs
+from app.http.pairs import query_pairs
 
 
 @given(st.text("ab=&%+ 2é", max_size=12))
