@@ -131,7 +131,7 @@ def _reader(columns: Mapping[str, Indexed], rows: int, outline: Outline) -> _Rea
     """Find what the stretches of an outline are read from; None where a column is missing."""
     names = tuple(column.in_table for column in outline.columns)
     needed = tuple(dict.fromkeys((*names, *outline.lineage)))
-    sieves = tuple(name for _, name in outline.sifted)
+    sieves = tuple(outline.sifted.values())
     known = {*needed, *sieves, *dict(outline.order)}
     if any(isinstance(name, str) and name not in columns for name in known):
         return None

@@ -22,6 +22,7 @@ _LETTERS: Mapping[str, Any] = {
     "uint32": "I",
     "uint64": "Q",
 }
+_WITH_NAN = "fd"
 
 
 class Indexed:
@@ -40,13 +41,15 @@ class Indexed:
             column = column.view(how.viewed)
         self._column = column
         self._numbers = _numbers(column)
+        # A bit for each cell: whether there is one.
+        self._there = memoryview(column.buffers()[0]) if column.null_count else None
 
     def sought(self, *, falling: bool) -> Sorted:
         """Give what a search looks into: numbers where each stands for a cell, as none lacks."""
-        if self._numbers is None:
+        if self._numbers is None or self._there is not None:
             return Sorted(self, falling)
         read = self._how.read if self._known is None else self._known.__getitem__
-        return Sorted(self._numbers, falling, read)
+        return Sorted(self._numbers, falling, read, complete=self._numbers.format not in _WITH_NAN)
 
     def __len__(self) -> int:
         return len(self._column)
@@ -56,17 +59,26 @@ class Indexed:
 
     def between(self, first: int, count: int) -> list[Any]:
         """Give so many cells from one on."""
-        numbers = self._numbers
-        cells: list[Any] = (
-            self._column.slice(first, count).to_pylist()
-            if numbers is None
-            else numbers[first : first + count].tolist()
-        )
+        cells = self._stored(first, count)
         known, read = self._known, self._how.read
         if known is None and read is not None:
             # Most stretches hold few different moments.
             known = {each: None if each is None else read(each) for each in set(cells)}
         return cells if known is None else list(map(known.__getitem__, cells))
+
+    def _stored(self, first: int, count: int) -> list[Any]:
+        """Give what is held for so many cells."""
+        if self._numbers is None:
+            cells: list[Any] = self._column.slice(first, count).to_pylist()
+            return cells
+        cells = self._numbers[first : first + count].tolist()
+        if self._there is None:
+            return cells
+        there = int.from_bytes(self._there[first // 8 : (first + count + 7) // 8], "little")
+        bits = f"{there >> first % 8:0{count}b}"[: -count - 1 : -1]
+        if "0" not in bits:
+            return cells
+        return [cell if bit == "1" else None for cell, bit in zip(cells, bits, strict=True)]
 
 
 class Repeated:
@@ -83,6 +95,6 @@ class Repeated:
 def _numbers(column: pa.Array) -> memoryview | None:
     """Look at the numbers of a column as they are: Arrow makes an object of each one first."""
     letter = _LETTERS.get(str(column.type))
-    if letter is None or column.null_count:
+    if letter is None:
         return None
     return memoryview(column.buffers()[1]).cast(letter)

@@ -36,23 +36,24 @@ class _Fallen:
 class Sorted:
     """The cells of a column; the places are those of the first and behind the last.
 
-    ``read`` makes a cell of what is held; without it that is the cell.
+    ``read`` makes a cell of what is held; without it that is the cell. Of ``complete`` cells none
+    is null or NaN.
     """
 
     cells: Cells
     falling: bool = False
     read: Read | None = None
+    complete: bool = False
 
     def equal(self, value: object, places: Places) -> Places:
         """Give the places between which the cells are equal to a value."""
-        start, end = self._known(places)
-        return self._search(bisect_left, value, start, end), self._search(
-            bisect_right, value, start, end
-        )
+        start, end = places if self.complete else self._known(places)
+        start = self._search(bisect_left, value, start, end)
+        return start, self._search(bisect_right, value, start, end)
 
     def bounded(self, where: Where, places: Places) -> Places:
         """Give the places between which the cells keep to a bound."""
-        start, end = self._known(places)
+        start, end = places if self.complete else self._known(places)
         upwards = where.operator in {"gt", "gte"}
         # What is equal to the bound is behind the place, or before it.
         behind = where.operator in ({"gte", "lt"} if self.falling else {"gt", "lte"})

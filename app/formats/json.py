@@ -53,12 +53,12 @@ def plain(value: object) -> object:
 
 
 def _shown(value: object) -> object:
+    show = _SHOWN.get(type(value))
+    if show is not None:
+        return show(value)
     if isinstance(value, Mapping):
         return dict(value)
-    show = _SHOWN.get(type(value))
-    if show is None:
-        raise TypeError(f"no JSON form for {type(value).__name__}")
-    return show(value)
+    raise TypeError(f"no JSON form for {type(value).__name__}")
 
 
 def _rows(rows: Rows) -> orjson.Fragment:

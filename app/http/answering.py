@@ -1,8 +1,9 @@
 """From a question to a reply: identity, 304, kept Answer or a new one, lineage and headers."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
+from functools import lru_cache
 from math import inf
 from typing import BinaryIO, cast
 
@@ -21,6 +22,8 @@ from app.registry import yaml_text
 _CATALOGUE_SECONDS = 60
 _VARY = "Accept, Accept-Encoding"
 _YAML = "application/yaml"
+# Every identity holds when its Generation was committed.
+_written = lru_cache(maxsize=64)(datetime.isoformat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ def _identity(environ: Environ, visit: Visit, question: Question, freshness: str
     generation, dataset = visit.generation, question.dataset
     media = liked_media(environ.get("HTTP_ACCEPT", ""), question.media)
     asked = (generation.number, path_of(environ), question.query, freshness, media)
-    committed = generation.committed_at.isoformat()
+    committed = _written(generation.committed_at)
     return Identity(*asked, scope=_scope(visit, dataset), committed=committed)
 
 
@@ -188,20 +191,16 @@ def _exported(made: Made) -> Exported:
 
 def _constant_headers(visit: Visit, dataset: Dataset | None, etag: str) -> dict[str, str]:
     """Give the headers that a 200 and a 304 share."""
+    told = visit.readable(visit.generation) if dataset is None else (dataset.name,)
     headers = {
         "ETag": etag,
-        "Cache-Control": visit.cache_control(_told(visit, dataset)),
+        "Cache-Control": visit.cache_control(told),
         "Vary": _VARY if dataset is not None else f"{_VARY}, Authorization, X-API-Key",
     }
     if dataset is not None and dataset.deprecated_since is not None:
         since = datetime.combine(dataset.deprecated_since, time(), UTC)
         headers["Deprecation"] = f"@{int(since.timestamp())}"
     return headers
-
-
-def _told(visit: Visit, dataset: Dataset | None) -> Collection[str]:
-    """Give the names of the datasets that an Answer tells of."""
-    return visit.readable(visit.generation) if dataset is None else [dataset.name]
 
 
 def _freshness(visit: Visit, dataset: Dataset | None) -> tuple[str, float]:

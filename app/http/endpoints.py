@@ -20,10 +20,10 @@ from app.http.paging import Paging
 from app.http.pairs import query_pairs
 from app.http.parameter_documents import documented_path, documented_query
 from app.http.parameters import Asked, ParameterTable
-from app.http.pinning import Reading, dataset_in, pin, reading
+from app.http.pinning import Reading, dataset_in, reading
 from app.http.reply import Reply
 from app.http.sharing import SharedSchemas
-from app.http.visit import Environ, Visit, visit_of
+from app.http.visit import Environ, visit_of
 from app.plugin import COMMON, FORMATS, Call, Document, Endpoint, Export
 
 _PLACE = re.compile(r"{([a-z_]+)}")
@@ -86,15 +86,12 @@ class Route:
         Raises:
             ServiceError: whatever the parameters, the plugin or the engine refuse.
         """
-        self.asking.desk.stay()
-        return self._answer(environ, path)
-
-    def _answer(self, environ: Environ, path: Mapping[str, str]) -> Reply:
         offer, asking, visit = self.offer, self.asking, visit_of(environ)
+        asking.desk.stay()
         pairs = query_pairs(environ.get("QUERY_STRING", "").encode("latin-1"))
         asked = self.table.read(path, pairs)
         paging = Paging.of(offer.path, asked, asking.answering.key)
-        read = _read(offer, asking, paging, visit)
+        read = reading(offer, visit, asking.kept, paging.generation)
         wide_as_text = asked.values.get("bigint") == "string"
         media = _media(offer.endpoint, asked)
 
@@ -133,12 +130,6 @@ def _document(offer: Offer, table: ParameterTable, shared: SharedSchemas) -> dic
         "deprecated": dataset.status == "deprecated",
     }
     return {key: value for key, value in document.items() if value}
-
-
-def _read(offer: Offer, asking: Asking, paging: Paging, visit: Visit) -> Reading:
-    """Find what the request reads: a cursor goes on with the Generation that it came from."""
-    current = visit.generation
-    return reading(offer, current, pin(visit, asking.kept, paging.generation))
 
 
 def _call(read: Reading, asked: Asked, kept: KeptGenerations, timing: Timing) -> Call:

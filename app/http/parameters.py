@@ -188,8 +188,9 @@ class ParameterTable:
         except ValueError as error:
             allowed = str(error).removeprefix("expected ")
             raise _WrongError(f"{_shortened(text)!r} is not valid", allowed) from error
-        for hint, allowed in _outside(parameter, value):
-            raise _WrongError(f"{_shortened(text)!r} is not allowed{hint}", allowed)
+        wrong = _outside(parameter, value)
+        if wrong is not None:
+            raise _WrongError(f"{_shortened(text)!r} is not allowed{wrong[0]}", wrong[1])
         return value
 
 
@@ -205,17 +206,18 @@ class _WrongError(Exception):
         return {"parameter": name, "message": message, "allowed": self._allowed}
 
 
-def _outside(parameter: Parameter, value: object) -> Iterator[tuple[str, str]]:
-    """Say why a value is not allowed: a hint, and what is allowed."""
+def _outside(parameter: Parameter, value: object) -> tuple[str, str] | None:
+    """Say why a value is not allowed: a hint, and what is allowed; None where it is."""
     if parameter.choices and value not in parameter.choices:
         close = get_close_matches(str(value), parameter.choices[:_MOST_COMPARED], n=1)
         more = ", …" if len(parameter.choices) > _MOST_SHOWN else ""
         hint = f" (did you mean {close[0]!r}?)" if close else ""
-        yield hint, ", ".join(parameter.choices[:_MOST_SHOWN]) + more
+        return hint, ", ".join(parameter.choices[:_MOST_SHOWN]) + more
     if parameter.minimum is not None and isinstance(value, int) and value < parameter.minimum:
-        yield "", f"{parameter.minimum} or more"
+        return "", f"{parameter.minimum} or more"
     if parameter.maximum is not None and isinstance(value, int) and value > parameter.maximum:
-        yield "", f"at most {parameter.maximum}"
+        return "", f"at most {parameter.maximum}"
+    return None
 
 
 def _shortened(text: str) -> str:

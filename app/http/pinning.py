@@ -32,13 +32,14 @@ def pin(visit: Visit, kept: KeptGenerations, number: int | None) -> Generation:
     return visit.generation
 
 
-def reading(offer: Offer, current: Generation, pinned: Generation) -> Reading:
-    """Give what an offer of the current Generation reads in the pinned one.
+def reading(offer: Offer, visit: Visit, kept: KeptGenerations, number: int | None) -> Reading:
+    """Pin a visit, and give what an offer of the Generation it had before reads in that one.
 
     Raises:
-        GenerationGoneError: a dataset is not in it, or has other columns.
+        GenerationGoneError: it is not kept, a dataset is not in it, or has other columns.
     """
-    own = offer.dataset
+    current, own = visit.generation, offer.dataset
+    pinned = pin(visit, kept, number)
     if pinned is not current:
         for name in (own.name, *offer.others.values()):
             _check_alike(name, current, pinned)

@@ -1,6 +1,6 @@
 """Outlines: what is the same for all stretches of Queries that differ in their values. Pure."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -46,7 +46,7 @@ class Outline:
     kinds: tuple[tuple[type, ...], ...]
     equal: tuple[int, ...]
     bounds: tuple[int, ...]
-    sifted: tuple[tuple[int, str | Constant], ...]
+    sifted: Mapping[int, str | Constant]
     rest: Order
     backwards: bool
 
@@ -75,11 +75,11 @@ def outline_of(
     if backwards is None or lineage is None:
         return None
     kinds = tuple(_kinds(query.column(name), operator) for name, operator in asked)
-    sifted = tuple(
-        (place, query.column(name).in_table)
+    sifted = {
+        place: query.column(name).in_table
         for place, (name, _) in enumerate(asked)
         if place not in {*equal, *bounds}
-    )
+    }
     names = select or tuple(column.name for column in dataset.columns)
     columns = tuple(query.column(name) for name in names)
     return Outline(order, columns, lineage, kinds, equal, bounds, sifted, rest, backwards)

@@ -54,7 +54,7 @@ class Stamp:
             return NO_STAMP
         generated_at, model_version, dataset_id = newest
         if isinstance(generated_at, datetime):
-            generated_at = generated_at.isoformat() + "Z"
+            generated_at = _moment(generated_at)
         return cls(
             str(dataset_id),
             str(model_version),
@@ -139,6 +139,12 @@ class Rows:
     @property
     def _names(self) -> tuple[str, ...]:
         return tuple(map(_NAME, self.columns))
+
+
+# All rows of a producer's run say the same.
+@lru_cache(maxsize=256)
+def _moment(moment: datetime) -> str:
+    return moment.isoformat() + "Z"
 
 
 @lru_cache(maxsize=512)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 
 from app.dataset import Dataset
 from app.query.conditions import bound
@@ -11,6 +12,7 @@ from app.query.outline import Order, Outline, kinds_of, outline_of
 from app.query.query import Query, Where, read_order
 
 KEYS = "keys"
+_VALUE = attrgetter("value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +63,20 @@ def stretch(query: Query, order: Order) -> Stretch | None:
     """
     if query.measures or query.group_by or query.window:
         return None
-    where = [each for each in whole_days(query).where if isinstance(each, Where)]
-    if len(where) < len(query.where):
-        return None
-    asked = tuple([(each.column, each.operator) for each in where])
-    outline = outline_of((query.dataset, order), asked, tuple(query.select), tuple(query.sort))
+    where: list[Where] = []
+    asked: list[tuple[str, str]] = []
+    for each in whole_days(query).where:
+        if not isinstance(each, Where):
+            return None
+        where.append(each)
+        asked.append((each.column, each.operator))
+    read = (query.dataset, order)
+    outline = outline_of(read, tuple(asked), tuple(query.select), tuple(query.sort))
     if outline is None or not _are_searched(outline, where):
         return None
-    equal = tuple([where[place].value for place in outline.equal])
+    equal = tuple(map(_VALUE, map(where.__getitem__, outline.equal)))
     bounds = tuple(map(where.__getitem__, outline.bounds))
-    sifted = tuple([where[place] for place, _ in outline.sifted])
+    sifted = tuple(map(where.__getitem__, outline.sifted))
     after = _after(query, outline, equal) if query.after else ()
     if after is None:
         return None

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.dataset import Lineage
+from app.engine.held import Held
+from app.engine.indexed import Indexed
 from app.query import TYPES, Query, Where, compile_query, orders_of, stretch
 
 LARGE = 1 << 20
@@ -172,6 +174,14 @@ def test_parts_of_texts_are_found_where_the_engine_finds_them(both, name, operat
 def test_a_column_that_it_cannot_hold_is_left_to_the_engine(both, name):
     dataset, index, _ = both
     assert index.read(stretched(Query(dataset, (name,), sort=KEYS))) is None
+
+
+def test_a_cell_that_lacks_is_null_wherever_a_stretch_begins():
+    column = pa.array([n if n % 3 and n % 7 else None for n in range(40)], pa.int64())
+    indexed = Indexed(column, Held())
+    for first in range(40):
+        for count in range(41 - first):
+            assert indexed.between(first, count) == column.slice(first, count).to_pylist()
 
 
 def test_many_rows_are_left_to_the_engine(bench):
