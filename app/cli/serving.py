@@ -20,7 +20,7 @@ from app.errors import RegistryError
 from app.logs import configure_logs, server_logging
 from app.pointer import named_in
 from app.registry import read_registry
-from app.settings import DOORS, Settings
+from app.settings import DOOR_SECONDS, DOORS, Settings
 
 _STOP_SECONDS = 15
 _HEADER_MILLISECONDS = 15_000
@@ -76,6 +76,7 @@ def run_server(settings: Settings) -> None:
         interface=Interfaces.WSGI,
         workers=settings.workers,
         blocking_threads=DOORS,
+        blocking_threads_idle_timeout=DOOR_SECONDS,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MILLISECONDS),
         websockets=False,

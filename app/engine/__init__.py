@@ -11,6 +11,7 @@ from app.engine.load import load_table
 from app.engine.loading import Loading, table_hash
 from app.engine.preparing import index_suffix
 from app.engine.queue import Queue, Work
+from app.engine.reserve import Reserve
 from app.engine.stream import in_time
 from app.engine.turns import Turns
 
@@ -25,6 +26,7 @@ __all__ = [
     "Later",
     "Loading",
     "Queue",
+    "Reserve",
     "Turns",
     "Work",
     "compare_engines",

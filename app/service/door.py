@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from granian.server import mp
 
-from app.engine import Desk, Doorstep, Hands, InLine, Later
+from app.engine import Desk, Doorstep, Hands, InLine, Later, Reserve
 from app.errors import BusyError
 from app.http import AFTER, REFUSAL
 from app.service.manners import Headers
 from app.service.worker import worker_from_environment
-from app.settings import MOST_BODIES, SENDERS
+from app.settings import DOOR_SECONDS, MOST_BODIES, SENDERS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Few threads want the interpreter at once here, so who has it can be asked for it sooner.
 _SWITCH_SECONDS = 0.001
 _READING = {"GET", "HEAD"}
+_BODY = {"CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"}
 _CREDENTIALS = {"HTTP_AUTHORIZATION", "HTTP_X_API_KEY"}
 _ALWAYS: dict[str, Any] = {
     "SCRIPT_NAME": "",
@@ -118,23 +119,37 @@ class Door:
         # Who reads slowly keeps one of these, and others that read as much waiting.
         self._senders = Hands(SENDERS)
         self._bodies = Semaphore(MOST_BODIES)
+        self.reserve = Reserve(DOOR_SECONDS)
 
     def __call__(self, sender: Sender, scope: dict[str, Any]) -> None:
         """Take one request; it may be answered when this has come back."""
-        request = _Request(sender, _ALWAYS | scope)
+        self.reserve.comes()
+        go_on = self.reserve.goes
+        try:
+            if self._take(_Request(sender, _ALWAYS | scope)):
+                # Who rests keeps nothing of it.
+                scope.clear()
+                go_on = self.reserve.rest
+        finally:
+            go_on()
+
+    def _take(self, request: _Request) -> bool:
+        """Take one request; tell whether it is answered, and nothing of it is left to read."""
         # Only what reads can be begun again.
-        if scope["REQUEST_METHOD"] not in _READING:
+        if request.environ["REQUEST_METHOD"] not in _READING:
             self._take_in(request)
-            return
+            return False
         try:
             with self._desk.doors:
                 request.body = self._front(request.environ, request)
         except InLine:
             self._stand_in_line(request)
+            return False
         except Later:
             self._hands.put(partial(self._answer, request))
-        else:
-            self._send(request)
+            return False
+        self._send(request)
+        return isinstance(request.body, list) and _BODY.isdisjoint(request.environ)
 
     def _take_in(self, request: _Request) -> None:
         """Have a request answered inside, and wait for its body if it has one."""
@@ -155,6 +170,7 @@ class Door:
 
             try:
                 self._hands.put(answer)
+                self.reserve.call()
                 body.done.wait()
             finally:
                 self._bodies.release()
@@ -180,6 +196,7 @@ class Door:
 
     def _stand_in_line(self, request: _Request) -> None:
         answer = partial(self._answer, request)
+        self.reserve.call()
         try:
             self._desk.put(answer)
         except BusyError as error:

@@ -2,6 +2,7 @@
 
 from app.settings.settings import (
     DESK_WAITING,
+    DOOR_SECONDS,
     DOORS,
     DOORSTEP_PLACES,
     MOST_BODIES,
@@ -17,6 +18,7 @@ __all__ = [
     "DESK_WAITING",
     "DOORS",
     "DOORSTEP_PLACES",
+    "DOOR_SECONDS",
     "MOST_BODIES",
     "SENDERS",
     "Settings",

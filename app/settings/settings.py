@@ -28,9 +28,10 @@ PREFIX = "ASSAY_"
 SENDERS = 128
 # Of how many bodies that are on their way a worker waits for more.
 MOST_BODIES = 8
-# How many threads of each worker take requests. One is enough, unless something holds it up that
-# nobody knew of; a body is waited for at its door.
+# How many threads of each worker may take requests. One is enough, unless something holds it up
+# that nobody knew of; a body is waited for at its door. One that waits for longer than that ends.
 DOORS = 2 + MOST_BODIES
+DOOR_SECONDS = 60
 # How many may wait for the interpreter, in each worker, and how many stand there that are refused.
 DESK_WAITING = 64
 DOORSTEP_PLACES = 200

@@ -1,11 +1,16 @@
 """The door sends an answer before what may wait, and what may take long after it."""
 
-from threading import Event, Semaphore
+from contextlib import suppress
+from threading import Event, Semaphore, Thread
 
-from app.engine import Desk, Doorstep, Hands
+import pytest
+
+from app.engine import Desk, Doorstep, Hands, InLine, Later
 from app.http import AFTER
 from app.service.door import Door
 from app.settings import SENDERS
+
+VISITED = "test.visited"
 
 
 class Sender:
@@ -25,9 +30,12 @@ class Sender:
 
 def door_of(body, seen):
     def front(environ, start_response):
+        if isinstance(body, type) and VISITED not in environ:
+            environ[VISITED] = True
+            raise body
         start_response("200 OK", [])
         environ[AFTER].append(lambda: seen.append("told"))
-        return body
+        return [] if isinstance(body, type) else body
 
     hands = Hands(2)
     return Door(front, Desk(2, hands), (hands, Doorstep(2, hands)))
@@ -37,6 +45,54 @@ def test_a_whole_answer_leaves_before_it_is_told():
     seen = []
     door_of([b"a", b"b"], seen)(Sender(seen), {"REQUEST_METHOD": "GET"})
     assert seen == ["200 ab", "told"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "body", "rests"),
+    [
+        ({"REQUEST_METHOD": "GET"}, [b"a"], True),
+        ({"REQUEST_METHOD": "HEAD"}, [], True),
+        ({"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "5"}, [b"a"], False),
+        ({"REQUEST_METHOD": "GET", "HTTP_TRANSFER_ENCODING": "chunked"}, [b"a"], False),
+        ({"REQUEST_METHOD": "GET"}, (b"piece",), False),
+        ({"REQUEST_METHOD": "POST"}, [b"a"], False),
+        ({"REQUEST_METHOD": "GET"}, Later, False),
+        ({"REQUEST_METHOD": "GET"}, InLine, False),
+        ({"REQUEST_METHOD": "GET"}, ValueError, False),
+    ],
+)
+def test_who_has_answered_and_left_nothing_to_read_rests(asked, body, rests, wait_for):
+    """Another thread leads; granian reads no more of a request whose call has come back."""
+    door, ended = door_of(body, []), Event()
+    sender = Sender([])
+    sender.taken.set()
+    door.reserve.comes()
+    door.reserve.goes()
+
+    def call():
+        with suppress(ValueError):
+            door(sender, asked)
+        ended.set()
+
+    Thread(target=call, daemon=True).start()
+    if rests:
+        wait_for(lambda: door.reserve.resting == 1)
+        # It keeps nothing of the request.
+        assert asked == {}
+    else:
+        assert ended.wait(5)
+    assert (ended.is_set(), door.reserve.resting) == (not rests, int(rests))
+
+
+def test_who_sends_a_request_to_the_line_calls_all_as_there_may_be_a_crowd(wait_for):
+    door = door_of(InLine, [])
+    door.reserve.comes()
+    door.reserve.goes()
+    for _ in range(3):
+        Thread(target=door.reserve.rest, daemon=True).start()
+    wait_for(lambda: door.reserve.resting == 3)
+    door(Sender([]), {"REQUEST_METHOD": "GET"})
+    wait_for(lambda: door.reserve.resting == 0)
 
 
 def test_an_answer_in_pieces_is_told_though_others_keep_all_senders():

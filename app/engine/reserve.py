@@ -1,0 +1,79 @@
+"""The reserve: of the threads that may take requests one takes them all, and the others rest.
+
+Threads that take turns find what they work with cold, and contend for one interpreter. So one leads
+as long as it can; where it is held up, or many come at once, all take requests for a while.
+"""
+
+from threading import Condition, Event, Thread, get_ident
+from time import monotonic
+
+# So long all take requests when they were called.
+_CALLED_SECONDS = 5.0
+# How often it is looked whether the leader is held up: each look takes the interpreter from it.
+_LOOK_SECONDS = 0.03
+
+
+class Reserve:
+    """The threads of a server, which may end one that has waited for ``seconds``.
+
+    All take requests for so many seconds after they were ``called``.
+    """
+
+    def __init__(self, seconds: float, called: float = _CALLED_SECONDS) -> None:
+        self._gone, self._all = seconds, called
+        self._leader: int | None = None
+        self._came = self._until = 0.0
+        self._at_work = False
+        self._called = Condition()
+        self._resting = 0
+        self._busy = Event()
+        Thread(target=self._watch, daemon=True).start()
+
+    @property
+    def resting(self) -> int:
+        """Give how many rest."""
+        return self._resting
+
+    def comes(self) -> None:
+        """Say that this thread has taken a request."""
+        thread, now = get_ident(), monotonic()
+        if self._leader is None or now - self._came >= self._gone:
+            self._leader = thread
+        if thread == self._leader:
+            self._came, self._at_work = now, True
+            if not self._busy.is_set():
+                self._busy.set()
+
+    def goes(self) -> None:
+        """Say that this thread takes the next request."""
+        if get_ident() == self._leader:
+            self._at_work = False
+
+    def rest(self) -> None:
+        """Say the same, but rest before unless this one leads or all are called."""
+        self.goes()
+        if get_ident() == self._leader:
+            return
+        with self._called:
+            if monotonic() >= self._until:
+                self._resting += 1
+                self._called.wait()
+                self._resting -= 1
+
+    def call(self) -> None:
+        """Have all take requests for a while: the leader is held up, or there may be a crowd."""
+        now = monotonic()
+        may_rest, self._until = now >= self._until, now + self._all
+        if may_rest:
+            with self._called:
+                self._called.notify_all()
+
+    def _watch(self) -> None:
+        """Call all where the leader is held up, and nobody knew that it would be."""
+        pause = Event()
+        while self._busy.wait():
+            self._busy.clear()
+            pause.wait(_LOOK_SECONDS)
+            while self._at_work and monotonic() - self._came >= _LOOK_SECONDS:
+                self.call()
+                pause.wait(self._all / 2)
