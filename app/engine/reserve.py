@@ -11,6 +11,10 @@ from time import monotonic
 _CALLED_SECONDS = 5.0
 # How often it is looked whether the leader is held up: each look takes the interpreter from it.
 _LOOK_SECONDS = 0.03
+# Who takes the next request within that time found it waiting; after so many in a row there are
+# more than one can take.
+_AT_ONCE_SECONDS = 15e-6
+_MOST_AT_ONCE = 16
 
 
 class Reserve:
@@ -22,8 +26,9 @@ class Reserve:
     def __init__(self, seconds: float, called: float = _CALLED_SECONDS) -> None:
         self._gone, self._all = seconds, called
         self._leader: int | None = None
-        self._came = self._until = 0.0
+        self._came = self._went = self._until = 0.0
         self._at_work = False
+        self._at_once = 0
         self._called = Condition()
         self._resting = 0
         self._busy = Event()
@@ -40,6 +45,9 @@ class Reserve:
         if self._leader is None or now - self._came >= self._gone:
             self._leader = thread
         if thread == self._leader:
+            self._at_once = self._at_once + 1 if now - self._went < _AT_ONCE_SECONDS else 0
+            if self._at_once > _MOST_AT_ONCE:
+                self.call()
             self._came, self._at_work = now, True
             if not self._busy.is_set():
                 self._busy.set()
@@ -47,7 +55,7 @@ class Reserve:
     def goes(self) -> None:
         """Say that this thread takes the next request."""
         if get_ident() == self._leader:
-            self._at_work = False
+            self._went, self._at_work = monotonic(), False
 
     def rest(self) -> None:
         """Say the same, but rest before unless this one leads or all are called."""
@@ -61,7 +69,7 @@ class Reserve:
                 self._resting -= 1
 
     def call(self) -> None:
-        """Have all take requests for a while: the leader is held up, or there may be a crowd."""
+        """Have all take requests for a while: the leader is held up, or there is a crowd."""
         now = monotonic()
         may_rest, self._until = now >= self._until, now + self._all
         if may_rest:

@@ -57,6 +57,25 @@ def test_nobody_rests_for_a_while_after_all_were_called(reserve, wait_for):
     wait_for(lambda: reserve.resting == 1)
 
 
+def test_all_are_called_where_the_next_request_is_there_again_and_again(reserve, wait_for):
+    seen = []
+    taking(reserve, seen)
+    wait_for(lambda: reserve.resting == 1)
+    for _ in range(10):
+        time.sleep(0.001)
+        reserve.comes()
+        reserve.goes()
+    assert seen == []
+
+    def some_at_once():
+        for _ in range(50):
+            reserve.comes()
+            reserve.goes()
+        return seen == ["next"]
+
+    wait_for(some_at_once)
+
+
 def test_all_are_called_where_the_leader_is_held_up_as_long_as_it_is(reserve, wait_for):
     seen = []
     taking(reserve, seen)
