@@ -40,6 +40,7 @@ class Indexed:
         elif how.viewed is not None:
             column = column.view(how.viewed)
         self._column = column
+        # A batch that was read begins where its buffers do.
         self._numbers = _numbers(column)
         # A bit for each cell: whether there is one.
         self._there = memoryview(column.buffers()[0]) if column.null_count else None

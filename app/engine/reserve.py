@@ -11,14 +11,13 @@ from time import monotonic
 _CALLED_SECONDS = 5.0
 # How often it is looked whether the leader is held up: each look takes the interpreter from it.
 _LOOK_SECONDS = 0.03
-# Who takes the next request within that time found it waiting; after so many in a row there are
-# more than one can take.
-_AT_ONCE_SECONDS = 15e-6
-_MOST_AT_ONCE = 16
+# Who is at a request for so long keeps others waiting; twice in a second is no chance.
+_LONG_SECONDS = 0.01
+_AGAIN_SECONDS = 1.0
 
 
 class Reserve:
-    """The threads of a server, which may end one that has waited for ``seconds``.
+    """The threads of a server, which may end one that has waited for ``seconds`` for a request.
 
     All take requests for so many seconds after they were ``called``.
     """
@@ -26,9 +25,8 @@ class Reserve:
     def __init__(self, seconds: float, called: float = _CALLED_SECONDS) -> None:
         self._gone, self._all = seconds, called
         self._leader: int | None = None
-        self._came = self._went = self._until = 0.0
+        self._came = self._was_long = self._until = 0.0
         self._at_work = False
-        self._at_once = 0
         self._called = Condition()
         self._resting = 0
         self._busy = Event()
@@ -45,17 +43,19 @@ class Reserve:
         if self._leader is None or now - self._came >= self._gone:
             self._leader = thread
         if thread == self._leader:
-            self._at_once = self._at_once + 1 if now - self._went < _AT_ONCE_SECONDS else 0
-            if self._at_once > _MOST_AT_ONCE:
-                self.call()
             self._came, self._at_work = now, True
             if not self._busy.is_set():
                 self._busy.set()
 
     def goes(self) -> None:
         """Say that this thread takes the next request."""
-        if get_ident() == self._leader:
-            self._went, self._at_work = monotonic(), False
+        if get_ident() != self._leader:
+            return
+        self._at_work, now = False, monotonic()
+        if now - self._came >= _LONG_SECONDS:
+            if now - self._was_long < _AGAIN_SECONDS:
+                self.call()
+            self._was_long = now
 
     def rest(self) -> None:
         """Say the same, but rest before unless this one leads or all are called."""
@@ -63,18 +63,19 @@ class Reserve:
         if get_ident() == self._leader:
             return
         with self._called:
-            if monotonic() >= self._until:
+            now = monotonic()
+            # A request that comes while the leader is ended would find nobody: before that may be,
+            # all are back.
+            if now >= self._until and now - self._came < self._gone / 2:
                 self._resting += 1
-                self._called.wait()
+                self._called.wait(self._gone / 4)
                 self._resting -= 1
 
     def call(self) -> None:
         """Have all take requests for a while: the leader is held up, or there is a crowd."""
-        now = monotonic()
-        may_rest, self._until = now >= self._until, now + self._all
-        if may_rest:
-            with self._called:
-                self._called.notify_all()
+        with self._called:
+            self._until = monotonic() + self._all
+            self._called.notify_all()
 
     def _watch(self) -> None:
         """Call all where the leader is held up, and nobody knew that it would be."""

@@ -33,9 +33,10 @@ def pin(visit: Visit, kept: KeptGenerations, number: int | None) -> Generation:
 
 
 def reading(offer: Offer, visit: Visit, kept: KeptGenerations, number: int | None) -> Reading:
-    """Pin a visit, and give what an offer of the Generation it had before reads in that one.
+    """Have a visit read the Generation of that number, and give what an offer reads in it.
 
     Raises:
+        NoGenerationError: none has been made yet.
         GenerationGoneError: it is not kept, a dataset is not in it, or has other columns.
     """
     current, own = visit.generation, offer.dataset

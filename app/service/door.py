@@ -1,8 +1,8 @@
 """The door: where granian's requests come in, and which of them are answered right there.
 
 A WSGI callable answers in the thread that calls it, so a server needs a thread for each request
-that waits. What granian calls itself may answer later: here a few threads take all requests, and
-those that have to wait do so elsewhere.
+that waits. What granian calls itself may answer later: here one thread takes all requests as
+long as it can, and a few when it cannot. Those that have to wait do so elsewhere.
 """
 
 import sys
@@ -196,7 +196,8 @@ class Door:
 
     def _stand_in_line(self, request: _Request) -> None:
         answer = partial(self._answer, request)
-        self.reserve.call()
+        if self._desk.waiting:
+            self.reserve.call()
         try:
             self._desk.put(answer)
         except BusyError as error:

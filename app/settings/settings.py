@@ -29,7 +29,8 @@ SENDERS = 128
 # Of how many bodies that are on their way a worker waits for more.
 MOST_BODIES = 8
 # How many threads of each worker may take requests. One is enough, unless something holds it up
-# that nobody knew of; a body is waited for at its door. One that waits for longer than that ends.
+# that nobody knew of; a body is waited for at its door. Each but the first ends when it had no
+# request for so many seconds.
 DOORS = 2 + MOST_BODIES
 DOOR_SECONDS = 60
 # How many may wait for the interpreter, in each worker, and how many stand there that are refused.

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.dataset import Lineage
-from app.engine.held import Held
+from app.engine.held import held
 from app.engine.indexed import Indexed
 from app.query import TYPES, Query, Where, compile_query, orders_of, stretch
 
@@ -176,9 +176,19 @@ def test_a_column_that_it_cannot_hold_is_left_to_the_engine(both, name):
     assert index.read(stretched(Query(dataset, (name,), sort=KEYS))) is None
 
 
-def test_a_cell_that_lacks_is_null_wherever_a_stretch_begins():
-    column = pa.array([n if n % 3 and n % 7 else None for n in range(40)], pa.int64())
-    indexed = Indexed(column, Held())
+@pytest.mark.parametrize(
+    ("cells", "physical", "repeated"),
+    [
+        (range(40), "BIGINT", False),
+        ([float(n) for n in range(40)], "DOUBLE", False),
+        ([date(2026, 1, 1) + timedelta(n % 4) for n in range(40)], "DATE", True),
+        ([date(2026, 1, 1) + timedelta(n) for n in range(40)], "DATE", False),
+        ([f"v{n % 3}" for n in range(40)], "VARCHAR", True),
+    ],
+)
+def test_a_cell_that_lacks_is_null_wherever_a_stretch_begins(cells, physical, repeated):
+    column = pa.array([cell if n % 3 and n % 7 else None for n, cell in enumerate(cells)])
+    indexed = Indexed(column.dictionary_encode() if repeated else column, held(physical))
     for first in range(40):
         for count in range(41 - first):
             assert indexed.between(first, count) == column.slice(first, count).to_pylist()

@@ -5,13 +5,14 @@ from threading import Event, Thread
 
 import pytest
 
+import app.engine.reserve
 from app.engine import Reserve
 
 
 @pytest.fixture
 def reserve():
     """One that this thread leads."""
-    reserve = Reserve(seconds=60, called=0.2)
+    reserve = Reserve(seconds=60, called=1)
     reserve.comes()
     reserve.rest()
     return reserve
@@ -52,28 +53,30 @@ def test_nobody_rests_for_a_while_after_all_were_called(reserve, wait_for):
     reserve.call()
     taking(reserve, seen)
     wait_for(lambda: seen == ["next"])
-    time.sleep(0.2)
+    time.sleep(1)
     taking(reserve, seen)
     wait_for(lambda: reserve.resting == 1)
 
 
-def test_all_are_called_where_the_next_request_is_there_again_and_again(reserve, wait_for):
+def test_all_are_called_by_a_leader_that_was_held_up_twice_in_a_second(
+    reserve, wait_for, monkeypatch
+):
+    monkeypatch.setattr(app.engine.reserve, "_LOOK_SECONDS", 60)
     seen = []
     taking(reserve, seen)
     wait_for(lambda: reserve.resting == 1)
-    for _ in range(10):
-        time.sleep(0.001)
+
+    def held_up():
         reserve.comes()
+        time.sleep(0.011)
         reserve.goes()
+
+    held_up()
+    time.sleep(1)
+    held_up()
     assert seen == []
-
-    def some_at_once():
-        for _ in range(50):
-            reserve.comes()
-            reserve.goes()
-        return seen == ["next"]
-
-    wait_for(some_at_once)
+    held_up()
+    wait_for(lambda: seen == ["next"])
 
 
 def test_all_are_called_where_the_leader_is_held_up_as_long_as_it_is(reserve, wait_for):
@@ -83,21 +86,34 @@ def test_all_are_called_where_the_leader_is_held_up_as_long_as_it_is(reserve, wa
     reserve.comes()
     # Nobody says that it is, and nobody else comes.
     wait_for(lambda: seen == ["next"])
-    time.sleep(0.5)
+    time.sleep(1.5)
     taking(reserve, seen)
     wait_for(lambda: seen == ["next"] * 2)
     reserve.goes()
-    time.sleep(0.3)
+    time.sleep(1.1)
     taking(reserve, seen)
     wait_for(lambda: reserve.resting == 1)
 
 
 def test_another_leads_where_the_leader_may_be_gone(wait_for):
-    reserve, seen = Reserve(seconds=1), []
+    reserve, seen = Reserve(seconds=2), []
     taking(reserve, seen)
     wait_for(lambda: seen == ["next"])
-    time.sleep(1.1)
+    time.sleep(2.1)
     taking(reserve, seen)
     wait_for(lambda: seen == ["next"] * 2)
     taking(reserve, seen)
     wait_for(lambda: reserve.resting == 1)
+
+
+def test_all_are_back_before_the_leader_may_be_gone(wait_for):
+    reserve, seen = Reserve(seconds=1), []
+    reserve.comes()
+    reserve.rest()
+    taking(reserve, seen)
+    wait_for(lambda: reserve.resting == 1)
+    wait_for(lambda: seen == ["next"], seconds=0.5)
+    time.sleep(0.3)
+    taking(reserve, seen)
+    wait_for(lambda: seen == ["next"] * 2)
+    assert reserve.resting == 0

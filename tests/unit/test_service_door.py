@@ -28,8 +28,10 @@ class Sender:
         self.sent.release()
 
 
-def door_of(body, seen):
+def door_of(body, seen, desk=None):
     def front(environ, start_response):
+        if "wsgi.input" in environ:
+            environ["wsgi.input"].read()
         if isinstance(body, type) and VISITED not in environ:
             environ[VISITED] = True
             raise body
@@ -38,7 +40,7 @@ def door_of(body, seen):
         return [] if isinstance(body, type) else body
 
     hands = Hands(2)
-    return Door(front, Desk(2, hands), (hands, Doorstep(2, hands)))
+    return Door(front, desk or Desk(2, hands), (hands, Doorstep(2, hands)))
 
 
 def test_a_whole_answer_leaves_before_it_is_told():
@@ -84,15 +86,52 @@ def test_who_has_answered_and_left_nothing_to_read_rests(asked, body, rests, wai
     assert (ended.is_set(), door.reserve.resting) == (not rests, int(rests))
 
 
-def test_who_sends_a_request_to_the_line_calls_all_as_there_may_be_a_crowd(wait_for):
-    door = door_of(InLine, [])
+def have_some_rest(door, wait_for):
+    """Have this thread lead, and three others rest."""
     door.reserve.comes()
     door.reserve.goes()
     for _ in range(3):
         Thread(target=door.reserve.rest, daemon=True).start()
     wait_for(lambda: door.reserve.resting == 3)
+
+
+def test_who_finds_others_in_line_calls_all_as_there_may_be_a_crowd(wait_for):
+    desk, held = Desk(4, Hands(2)), Event()
+    door = door_of(InLine, [], desk)
+    have_some_rest(door, wait_for)
+    door(Sender([]), {"REQUEST_METHOD": "GET"})
+    assert door.reserve.resting == 3
+    for _ in range(3):
+        desk.put(held.wait)
+    wait_for(lambda: desk.waiting)
     door(Sender([]), {"REQUEST_METHOD": "GET"})
     wait_for(lambda: door.reserve.resting == 0)
+    held.set()
+
+
+class Slow:
+    """A body that does not come before it is told to."""
+
+    def __init__(self):
+        self.comes = Event()
+
+    def read(self, _size=-1):
+        self.comes.wait()
+        return b""
+
+
+def test_who_waits_for_a_body_calls_all(wait_for):
+    door, slow = door_of([b"a"], []), Slow()
+    have_some_rest(door, wait_for)
+    asked = {
+        "REQUEST_METHOD": "POST",
+        "CONTENT_LENGTH": "5",
+        "HTTP_X_API_KEY": "k",
+        "wsgi.input": slow,
+    }
+    Thread(target=door, args=(Sender([]), asked), daemon=True).start()
+    wait_for(lambda: door.reserve.resting == 0)
+    slow.comes.set()
 
 
 def test_an_answer_in_pieces_is_told_though_others_keep_all_senders():
