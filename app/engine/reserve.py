@@ -60,7 +60,7 @@ class Reserve:
     def rest(self) -> None:
         """Say the same, but rest before unless this one leads or all are called."""
         self.goes()
-        if get_ident() == self._leader:
+        if get_ident() == self._leader or monotonic() < self._until:
             return
         with self._called:
             now = monotonic()

@@ -102,7 +102,8 @@ class ParameterTable:
             rest = {name: each for name, each in given.items() if name not in self.query}
             where = tuple(self._conditions(rest, faults))
         for parameter in self.path:
-            given.setdefault(parameter.name, [path[parameter.name]])
+            # A filter may be called the same.
+            given[parameter.name] = [path[parameter.name]]
         for parameter in (*self.path, *self.query.values()):
             name = parameter.name
             if name not in given and not parameter.required:
