@@ -60,14 +60,14 @@ class Indexed:
 
     def between(self, first: int, count: int) -> list[Any]:
         """Give so many cells from one on."""
-        cells = self._stored(first, count)
+        cells = self._held(first, count)
         known, read = self._known, self._how.read
         if known is None and read is not None:
             # Most stretches hold few different moments.
             known = {each: None if each is None else read(each) for each in set(cells)}
         return cells if known is None else list(map(known.__getitem__, cells))
 
-    def _stored(self, first: int, count: int) -> list[Any]:
+    def _held(self, first: int, count: int) -> list[Any]:
         """Give what is held for so many cells."""
         if self._numbers is None:
             cells: list[Any] = self._column.slice(first, count).to_pylist()

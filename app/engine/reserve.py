@@ -1,7 +1,7 @@
 """The reserve: of the threads that may take requests one takes them all, and the others rest.
 
 Threads that take turns find what they work with cold, and contend for one interpreter. So one leads
-as long as it can; where it is held up, or many come at once, all take requests for a while.
+as long as it can; where it is held up, or others stand in line, all take requests for a while.
 """
 
 from threading import Condition, Event, Thread, get_ident
@@ -11,7 +11,7 @@ from time import monotonic
 _CALLED_SECONDS = 5.0
 # How often it is looked whether the leader is held up: each look takes the interpreter from it.
 _LOOK_SECONDS = 0.03
-# Who is at a request for so long keeps others waiting; twice in a second is no chance.
+# Who is at a request for so long keeps others waiting; twice in a second is no accident.
 _LONG_SECONDS = 0.01
 _AGAIN_SECONDS = 1.0
 
@@ -23,11 +23,11 @@ class Reserve:
     """
 
     def __init__(self, seconds: float, called: float = _CALLED_SECONDS) -> None:
-        self._gone, self._all = seconds, called
+        self._seconds, self._called_seconds = seconds, called
         self._leader: int | None = None
         self._came = self._was_long = self._until = 0.0
         self._at_work = False
-        self._called = Condition()
+        self._changed = Condition()
         self._resting = 0
         self._busy = Event()
         Thread(target=self._watch, daemon=True).start()
@@ -40,7 +40,7 @@ class Reserve:
     def comes(self) -> None:
         """Say that this thread has taken a request."""
         thread, now = get_ident(), monotonic()
-        if self._leader is None or now - self._came >= self._gone:
+        if self._leader is None or now - self._came >= self._seconds:
             self._leader = thread
         if thread == self._leader:
             self._came, self._at_work = now, True
@@ -62,20 +62,20 @@ class Reserve:
         self.goes()
         if get_ident() == self._leader or monotonic() < self._until:
             return
-        with self._called:
+        with self._changed:
             now = monotonic()
             # A request that comes while the leader is ended would find nobody: before that may be,
             # all are back.
-            if now >= self._until and now - self._came < self._gone / 2:
+            if now >= self._until and now - self._came < self._seconds / 2:
                 self._resting += 1
-                self._called.wait(self._gone / 4)
+                self._changed.wait(self._seconds / 4)
                 self._resting -= 1
 
     def call(self) -> None:
-        """Have all take requests for a while: the leader is held up, or there is a crowd."""
-        with self._called:
-            self._until = monotonic() + self._all
-            self._called.notify_all()
+        """Have all take requests for a while: the leader is held up, or there may be a crowd."""
+        with self._changed:
+            self._until = monotonic() + self._called_seconds
+            self._changed.notify_all()
 
     def _watch(self) -> None:
         """Call all where the leader is held up, and nobody knew that it would be."""
@@ -85,4 +85,4 @@ class Reserve:
             pause.wait(_LOOK_SECONDS)
             while self._at_work and monotonic() - self._came >= _LOOK_SECONDS:
                 self.call()
-                pause.wait(self._all / 2)
+                pause.wait(self._called_seconds / 2)

@@ -23,7 +23,7 @@ _CATALOGUE_SECONDS = 60
 _VARY = "Accept, Accept-Encoding"
 _YAML = "application/yaml"
 # Every identity holds when its Generation was committed.
-_written = lru_cache(maxsize=64)(datetime.isoformat)
+_committed = lru_cache(maxsize=64)(datetime.isoformat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _identity(environ: Environ, visit: Visit, question: Question, freshness: str
     generation, dataset = visit.generation, question.dataset
     media = liked_media(environ.get("HTTP_ACCEPT", ""), question.media)
     asked = (generation.number, path_of(environ), question.query, freshness, media)
-    committed = _written(generation.committed_at)
+    committed = _committed(generation.committed_at)
     return Identity(*asked, scope=_scope(visit, dataset), committed=committed)
 
 

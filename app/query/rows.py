@@ -54,7 +54,7 @@ class Stamp:
             return NO_STAMP
         generated_at, model_version, dataset_id = newest
         if isinstance(generated_at, datetime):
-            generated_at = _moment(generated_at)
+            generated_at = _in_utc(generated_at)
         return cls(
             str(dataset_id),
             str(model_version),
@@ -143,7 +143,7 @@ class Rows:
 
 # All rows of a producer's run say the same.
 @lru_cache(maxsize=256)
-def _moment(moment: datetime) -> str:
+def _in_utc(moment: datetime) -> str:
     return moment.isoformat() + "Z"
 
 

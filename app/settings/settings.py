@@ -29,9 +29,9 @@ SENDERS = 128
 # Of how many bodies that are on their way a worker waits for more.
 MOST_BODIES = 8
 # How many threads of each worker may take requests. One is enough, unless something holds it up
-# that nobody knew of; a body is waited for at its door. Each but the first ends when it had no
-# request for so many seconds.
+# that nobody knew of; a body is waited for at its door.
 DOORS = 2 + MOST_BODIES
+# Each of them but the first ends when it had no request for so long.
 DOOR_SECONDS = 60
 # How many may wait for the interpreter, in each worker, and how many stand there that are refused.
 DESK_WAITING = 64
