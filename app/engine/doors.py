@@ -1,7 +1,7 @@
 """Doors: where threads take requests, and answer those at once that hold up no other."""
 
 from threading import Lock, get_ident
-from time import perf_counter
+from time import monotonic
 
 # Who works for longer waits for something else, or works on something large.
 LONG_SECONDS = 0.005
@@ -22,24 +22,27 @@ class InLine(Later):
 
 
 class Doors:
-    """The threads that are at a door; one of them makes an answer at a time."""
+    """The threads that are at a door; one of them makes an answer at a time.
+
+    ``began`` is when that did, or the last one.
+    """
 
     def __init__(self) -> None:
         # By thread, whether it is at work for an answer.
         self._there: dict[int, bool] = {}
         self._called_off: set[int] = set()
         self._at_work = Lock()
-        self._began = self._looked = self._ended = self._open = 0.0
+        self.began = self._looked = self._ended = self._open = 0.0
 
     def __enter__(self) -> None:
         """Be at a door, to the end of the block: whatever would take long raises Later there."""
         if not self._there:
-            self._open += perf_counter() - self._ended
+            self._open += monotonic() - self._ended
         self._there[get_ident()] = False
 
     def __exit__(self, *_: object) -> None:
         """Be at the door no longer."""
-        self._ended, thread = perf_counter(), get_ident()
+        self._ended, thread = monotonic(), get_ident()
         self._called_off.discard(thread)
         if self._there.pop(thread):
             self._at_work.release()
@@ -57,15 +60,15 @@ class Doors:
     def comes_to_work(self) -> bool:
         """Begin to work for an answer, to the end of the block; False where another takes long."""
         while not self._at_work.acquire(timeout=LONG_SECONDS):
-            if perf_counter() - self._began >= LONG_SECONDS:
+            if monotonic() - self.began >= LONG_SECONDS:
                 return False
-        self._began = perf_counter()
+        self.began = monotonic()
         self._there[get_ident()] = True
         return True
 
     def are_crowded(self) -> bool:
         """Look now and then whether there may be a crowd before them: True once for each look."""
-        now = perf_counter()
+        now = monotonic()
         seconds = now - self._looked
         if seconds <= _LOOK_SECONDS:
             return False

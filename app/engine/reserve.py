@@ -7,6 +7,9 @@ as long as it can; where it is held up, or others stand in line, all take reques
 from threading import Condition, Event, Thread, get_ident
 from time import monotonic
 
+from app.engine.crowd import Crowd
+from app.engine.doors import Doors
+
 # So long all take requests when they were called.
 _CALLED_SECONDS = 5.0
 # How often it is looked whether the leader is held up: each look takes the interpreter from it.
@@ -22,10 +25,11 @@ class Reserve:
     All take requests for so many seconds after they were ``called``.
     """
 
-    def __init__(self, seconds: float, called: float = _CALLED_SECONDS) -> None:
+    def __init__(self, doors: Doors, seconds: float, called: float = _CALLED_SECONDS) -> None:
+        self._doors, self._crowd = doors, Crowd()
         self._seconds, self._called_seconds = seconds, called
         self._leader: int | None = None
-        self._came = self._was_long = self._until = 0.0
+        self._came = self._went = self._was_long = self._until = 0.0
         self._at_work = False
         self._changed = Condition()
         self._resting = 0
@@ -43,6 +47,7 @@ class Reserve:
         if self._leader is None or now - self._came >= self._seconds:
             self._leader = thread
         if thread == self._leader:
+            self._crowd.taken(now - self._went)
             self._came, self._at_work = now, True
             if not self._busy.is_set():
                 self._busy.set()
@@ -51,8 +56,10 @@ class Reserve:
         """Say that this thread takes the next request."""
         if get_ident() != self._leader:
             return
-        self._at_work, now = False, monotonic()
-        if now - self._came >= _LONG_SECONDS:
+        now = monotonic()
+        self._at_work, self._went = False, now
+        # Where nothing was made meanwhile it was the machine that had something else to do.
+        if now - self._came >= _LONG_SECONDS and self._doors.began >= self._came:
             if now - self._was_long < _AGAIN_SECONDS:
                 self.call()
             self._was_long = now
@@ -78,11 +85,12 @@ class Reserve:
             self._changed.notify_all()
 
     def _watch(self) -> None:
-        """Call all where the leader is held up, and nobody knew that it would be."""
+        """Look for a crowd; call all where the leader is held up, and nobody knew it would be."""
         pause = Event()
         while self._busy.wait():
             self._busy.clear()
             pause.wait(_LOOK_SECONDS)
+            self._crowd.look()
             while self._at_work and monotonic() - self._came >= _LOOK_SECONDS:
                 self.call()
                 pause.wait(self._called_seconds / 2)

@@ -119,7 +119,7 @@ class Door:
         # Who reads slowly keeps one of these, and others that read as much waiting.
         self._senders = Hands(SENDERS)
         self._bodies = Semaphore(MOST_BODIES)
-        self.reserve = Reserve(DOOR_SECONDS)
+        self.reserve = Reserve(desk.doors, DOOR_SECONDS)
 
     def __call__(self, sender: Sender, scope: dict[str, Any]) -> None:
         """Take one request; it may be answered when this has come back."""

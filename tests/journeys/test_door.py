@@ -1,13 +1,17 @@
 """The door: what can be answered at once is, whatever else the same worker is asked meanwhile."""
 
 import json
+import os
 import shutil
+import socket
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import psutil
 import pytest
 
 from tests.conftest import REGISTRY, ROOT
@@ -138,3 +142,41 @@ def test_many_of_every_kind_at_once_are_each_answered(registry_file, refresh, se
     with ThreadPoolExecutor(32) as threads:
         assert all(threads.map(ask, range(600)))
     assert events(served, "fault") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a policy of a thread is Linux's")
+def test_in_a_crowd_no_thread_of_a_worker_interrupts_another(
+    registry_file, refresh, server, wait_for
+):
+    assert refresh().status == "succeeded"
+    served = server(workers=1)
+    processes = psutil.Process(served.process.pid).children(recursive=True)
+    threads = [thread.id for process in processes for thread in process.threads()]
+    host, port = served.url.removeprefix("http://").split(":")
+    request = f"GET {STOCK} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+
+    def batched():
+        return [os.sched_getscheduler(thread) for thread in threads].count(os.SCHED_BATCH)
+
+    def ask(clients):
+        for client in clients:
+            client.sendall(request)
+        for client in clients:
+            assert client.recv(1 << 16).startswith(b"HTTP/1.1 200")
+
+    def crowd_is_seen():
+        ask(clients)
+        return batched() > len(threads) // 2
+
+    def it_is_gone():
+        ask(clients[:1])
+        return batched() == 0
+
+    assert batched() == 0
+    clients = [socket.create_connection((host, int(port))) for _ in range(64)]
+    try:
+        wait_for(crowd_is_seen)
+        wait_for(it_is_gone)
+    finally:
+        for client in clients:
+            client.close()

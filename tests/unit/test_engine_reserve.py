@@ -7,12 +7,18 @@ import pytest
 
 import app.engine.reserve
 from app.engine import Reserve
+from app.engine.doors import Doors
 
 
 @pytest.fixture
-def reserve():
+def doors():
+    return Doors()
+
+
+@pytest.fixture
+def reserve(doors):
     """One that this thread leads."""
-    reserve = Reserve(seconds=60, called=1)
+    reserve = Reserve(doors, seconds=60, called=1)
     reserve.comes()
     reserve.rest()
     return reserve
@@ -58,24 +64,29 @@ def test_nobody_rests_for_a_while_after_all_were_called(reserve, wait_for):
     wait_for(lambda: reserve.resting == 1)
 
 
-def test_all_are_called_by_a_leader_that_was_held_up_twice_in_a_second(
-    reserve, wait_for, monkeypatch
+def test_all_are_called_by_a_leader_whose_answers_took_long_twice_in_a_second(
+    reserve, doors, wait_for, monkeypatch
 ):
     monkeypatch.setattr(app.engine.reserve, "_LOOK_SECONDS", 60)
     seen = []
     taking(reserve, seen)
     wait_for(lambda: reserve.resting == 1)
 
-    def held_up():
+    def held_up(working):
         reserve.comes()
-        time.sleep(0.011)
+        with doors:
+            assert not working or doors.comes_to_work()
+            time.sleep(0.011)
         reserve.goes()
 
-    held_up()
+    held_up(working=True)
     time.sleep(1)
-    held_up()
+    held_up(working=True)
+    # It was the machine that had something else to do.
+    for _ in range(3):
+        held_up(working=False)
     assert seen == []
-    held_up()
+    held_up(working=True)
     wait_for(lambda: seen == ["next"])
 
 
@@ -96,7 +107,7 @@ def test_all_are_called_where_the_leader_is_held_up_as_long_as_it_is(reserve, wa
 
 
 def test_another_leads_where_the_leader_may_be_gone(wait_for):
-    reserve, seen = Reserve(seconds=2), []
+    reserve, seen = Reserve(Doors(), seconds=2), []
     taking(reserve, seen)
     wait_for(lambda: seen == ["next"])
     time.sleep(2.1)
@@ -107,7 +118,7 @@ def test_another_leads_where_the_leader_may_be_gone(wait_for):
 
 
 def test_all_are_back_before_the_leader_may_be_gone(wait_for):
-    reserve, seen = Reserve(seconds=1), []
+    reserve, seen = Reserve(Doors(), seconds=1), []
     reserve.comes()
     reserve.rest()
     taking(reserve, seen)

@@ -1,0 +1,76 @@
+"""A crowd: no thread interrupts another while the next request is there each time already."""
+
+import os
+import subprocess
+import sys
+from threading import Event, Thread, get_native_id
+
+import pytest
+
+from app.engine.crowd import Crowd
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="a policy of a thread is Linux's")
+AT_ONCE, LATER = 0.000_01, 0.000_2
+ALONE = """
+import os
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+from app.engine.crowd import Crowd
+crowd = Crowd()
+crowd.taken(0)
+crowd.look()
+print(os.sched_getscheduler(0) == os.SCHED_IDLE)
+"""
+
+
+@pytest.fixture
+def crowd():
+    crowd = Crowd()
+    yield crowd
+    crowd.look()
+
+
+@pytest.fixture
+def other():
+    """Another thread of this process, that lets others go first."""
+    started, ends, ids = Event(), Event(), []
+
+    def live():
+        os.setpriority(os.PRIO_PROCESS, 0, 5)
+        ids.append(get_native_id())
+        started.set()
+        ends.wait()
+
+    thread = Thread(target=live)
+    thread.start()
+    started.wait()
+    yield ids[0]
+    ends.set()
+    thread.join()
+
+
+@LINUX
+def test_in_a_crowd_no_thread_interrupts_another_and_each_keeps_its_priority(crowd, other):
+    def policies():
+        return {os.sched_getscheduler(thread) for thread in (0, other)}
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    for takings, policy in [
+        ((AT_ONCE, LATER), os.SCHED_OTHER),
+        ((AT_ONCE, LATER, AT_ONCE), os.SCHED_BATCH),
+        ((AT_ONCE,), os.SCHED_BATCH),
+        ((LATER, AT_ONCE, LATER), os.SCHED_OTHER),
+        ((AT_ONCE,), os.SCHED_BATCH),
+        ((), os.SCHED_OTHER),
+    ]:
+        for after in takings:
+            crowd.taken(after)
+        crowd.look()
+        assert policies() == {policy}
+        assert os.getpriority(os.PRIO_PROCESS, other) == 5
+        assert os.getpriority(os.PRIO_PROCESS, 0) == own
+
+
+@LINUX
+def test_a_process_that_was_started_under_another_policy_keeps_it():
+    told = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True)
+    assert told.stdout == "True\n"
