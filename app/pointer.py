@@ -18,6 +18,6 @@ def named_in(state: Path, link: str = _NAME) -> str | None:
     """Read a link: the name of the manifest it points to, or None where there is no link yet."""
     # Each request reads the pointer: making a Path would cost more than the reading.
     try:
-        return os.readlink(f"{state}/{link}").rpartition("/")[2]  # noqa: PTH115 - as above
+        return os.readlink(f"{state!s}/{link}").rpartition("/")[2]  # noqa: PTH115 - as above
     except (FileNotFoundError, NotADirectoryError):
         return None

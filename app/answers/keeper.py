@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from time import time
@@ -76,12 +75,15 @@ class Keeper:
 
     def settle(self) -> None:
         """Put away what was made: that takes its time, and nobody has to wait for it."""
-        with suppress(IndexError):
-            while True:
+        while self._landed:
+            try:
                 key, flight = self._landed.popleft()
-                if flight.made is not None:
-                    self._cache.set(key, flight.made, timeout=flight.made.until - time())
-                self._leave(key, flight)
+            except IndexError:
+                # Another thread was quicker.
+                return
+            if flight.made is not None:
+                self._cache.set(key, flight.made, timeout=flight.made.until - time())
+            self._leave(key, flight)
 
     def kept(self, identity: Identity) -> Answer | None:
         """Give the Answer if it is kept; makes nothing."""

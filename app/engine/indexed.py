@@ -76,9 +76,13 @@ class Indexed:
         if self._there is None:
             return cells
         there = int.from_bytes(self._there[first // 8 : (first + count + 7) // 8], "little")
-        bits = f"{there >> first % 8:0{count}b}"[: -count - 1 : -1]
-        if "0" not in bits:
+        all_there = (1 << count) - 1
+        there = there >> first % 8 & all_there
+        if there == all_there:
             return cells
+        if not there:
+            return [None] * count
+        bits = f"{there:0{count}b}"[::-1]
         return [cell if bit == "1" else None for cell, bit in zip(cells, bits, strict=True)]
 
 

@@ -75,11 +75,21 @@ class Generation:
     def _stretch(self, query: Query, timing: Timing) -> Rows | None:
         """Read rows that stand together in one of the orders."""
         indexes = self.indexes[query.dataset.name]
-        for name, asked in self._stretches(query, timing):
-            rows = self._read(indexes[name], name, asked, timing)
-            if rows is not None:
-                return rows
-        return None
+        sifted: list[tuple[str, Stretch]] = []
+        for name, order in orders_of(query.dataset).items():
+            if name not in indexes:
+                continue
+            with timing.of("plan"):
+                asked = stretch(query, order)
+            if asked is not None and asked.sifted:
+                # What a search finds goes first.
+                sifted.append((name, asked))
+            elif asked is not None:
+                rows = self._read(indexes[name], name, asked, timing)
+                if rows is not None:
+                    return rows
+        read = (self._read(indexes[name], name, asked, timing) for name, asked in sifted)
+        return next((rows for rows in read if rows is not None), None)
 
     def _read(self, index: Index, name: str, asked: Stretch, timing: Timing) -> Rows | None:
         with timing.of("engine"):
@@ -88,18 +98,6 @@ class Generation:
         if rows is not None:
             timing.read(name)
         return rows
-
-    def _stretches(self, query: Query, timing: Timing) -> Iterator[tuple[str, Stretch]]:
-        """Give the rows as stretches of the orders there are; first those that a search finds."""
-        sifted = []
-        for name, order in orders_of(query.dataset).items():
-            with timing.of("plan"):
-                asked = stretch(query, order) if name in self.indexes[query.dataset.name] else None
-            if asked is not None and asked.sifted:
-                sifted.append((name, asked))
-            elif asked is not None:
-                yield name, asked
-        yield from sifted
 
     def _merged(self, query: Query, timing: Timing) -> Rows | None:
         """Make figures of rows that stand together in a rollup; they bring their lineage."""

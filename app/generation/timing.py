@@ -26,7 +26,7 @@ class Timing:
         """Write it as ``Server-Timing`` has it, in milliseconds; empty where nothing was done."""
         told = {"engine": f';desc="{" ".join(self._read)}"'} if self._read else {}
         parts = [
-            f"{part}{told.get(part, '')};dur={seconds * 1000:.3f}"
+            f"{part}{told.get(part, '')};dur={int(seconds * 1_000_000) / 1000!r}"
             for part, seconds in self._seconds.items()
         ]
         return ", ".join(parts)

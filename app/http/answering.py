@@ -15,12 +15,13 @@ from app.http.accepting import bare_tag, known_tag, liked_encoding, liked_media,
 from app.http.exporting import Exported, send
 from app.http.reply import OK, UNCHANGED, Reply
 from app.http.stamping import lineage_headers, metadata, told_of
-from app.http.visit import Environ, Visit, path_of, visit_of
+from app.http.visit import Environ, Visit, cache_control, path_of, visit_of
 from app.query import Stamp
 from app.registry import yaml_text
 
 _CATALOGUE_SECONDS = 60
 _VARY = "Accept, Accept-Encoding"
+_VARY_BY_CALLER = f"{_VARY}, Authorization, X-API-Key"
 _YAML = "application/yaml"
 # Every identity holds when its Generation was committed.
 _committed = lru_cache(maxsize=64)(datetime.isoformat)
@@ -85,7 +86,7 @@ class Answering:
         identity = replace(plain, encoding=encoding) if encoding else plain
         forms = (identity, plain) if encoding else (plain,)
         etags = [each.etag(self.key) for each in forms]
-        headers = _constant_headers(visit, dataset, etags[0])
+        headers = _constant_headers(visit, dataset, plain.scope, etags[0])
         known = known_tag(environ, etags)
         if known is not None:
             kept = self.keeper.kept(identity)
@@ -189,15 +190,15 @@ def _exported(made: Made) -> Exported:
     raise TypeError("one question is answered now in one way, now in another")
 
 
-def _constant_headers(visit: Visit, dataset: Dataset | None, etag: str) -> dict[str, str]:
+def _constant_headers(
+    visit: Visit, dataset: Dataset | None, scope: str, etag: str
+) -> dict[str, str]:
     """Give the headers that a 200 and a 304 share."""
-    told = visit.readable(visit.generation) if dataset is None else (dataset.name,)
-    headers = {
-        "ETag": etag,
-        "Cache-Control": visit.cache_control(told),
-        "Vary": _VARY if dataset is not None else f"{_VARY}, Authorization, X-API-Key",
-    }
-    if dataset is not None and dataset.deprecated_since is not None:
+    if dataset is None:
+        control = visit.cache_control(visit.readable(visit.generation))
+        return {"ETag": etag, "Cache-Control": control, "Vary": _VARY_BY_CALLER}
+    headers = {"ETag": etag, "Cache-Control": cache_control({scope}), "Vary": _VARY}
+    if dataset.deprecated_since is not None:
         since = datetime.combine(dataset.deprecated_since, time(), UTC)
         headers["Deprecation"] = f"@{int(since.timestamp())}"
     return headers

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from flask import request
 from flask_smorest import Blueprint
@@ -12,7 +11,7 @@ from app.dataset import PUBLIC
 from app.discovery import Offer, Plugins
 from app.engine import Desk
 from app.errors import EndpointError, ServiceError
-from app.generation import Generation, KeptGenerations, Timing
+from app.generation import Generation, KeptGenerations
 from app.http.answering import Answering, Body, Made, Question
 from app.http.documents import SECURITY, answer_schema, data_responses, tells_of
 from app.http.exporting import Exported
@@ -20,13 +19,15 @@ from app.http.paging import Paging
 from app.http.pairs import query_pairs
 from app.http.parameter_documents import documented_path, documented_query
 from app.http.parameters import Asked, ParameterTable
-from app.http.pinning import Reading, dataset_in, reading
+from app.http.pinning import Reading, reading
 from app.http.reply import Reply
 from app.http.sharing import SharedSchemas
 from app.http.visit import Environ, visit_of
 from app.plugin import COMMON, FORMATS, Call, Document, Endpoint, Export
 
 _PLACE = re.compile(r"{([a-z_]+)}")
+# Most are of the first, which is told soonest.
+_ANSWERS = (dict, Export, Document, Mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Route:
         media = _media(offer.endpoint, asked)
 
         def make(generation: Generation) -> Made:
-            call = _call(read, asked, asking.kept, visit.timing)
+            call = _call(read, asked)
             call.place = paging.place(read.generation.number, environ, pairs)
             answered = _answered(offer, asking, call)
             if isinstance(answered, Export):
@@ -132,19 +133,18 @@ def _document(offer: Offer, table: ParameterTable, shared: SharedSchemas) -> dic
     return {key: value for key, value in document.items() if value}
 
 
-def _call(read: Reading, asked: Asked, kept: KeptGenerations, timing: Timing) -> Call:
-    generation, name = read.generation, read.dataset.name
+def _call(read: Reading, asked: Asked) -> Call:
     return Call(
         read.dataset,
         asked.values,
         read.others,
-        partial(generation.run, timing=timing),
+        read.run,
         where=asked.where,
-        table=generation.tables[name],
-        history=lambda: kept.history(name, generation.number),
-        kept=lambda number: dataset_in(kept.open(number), name),
-        comparer=lambda comparison: kept.compare(generation, comparison, timing),
-        stamper=partial(generation.stamp, timing=timing),
+        table=read.table,
+        history=read.history,
+        kept=read.of_kept,
+        comparer=read.compare,
+        stamper=read.stamp,
     )
 
 
@@ -168,7 +168,7 @@ def _answered(offer: Offer, asking: Asking, call: Call) -> Body | Export:
     asking.desk.confirm()
     if isinstance(given, Export) and (given.format not in FORMATS or given.query.measures):
         raise _failure(offer, plugins, TypeError("an Export of rows in one of FORMATS"))
-    if not isinstance(given, Export | Document | Mapping):
+    if not isinstance(given, _ANSWERS):
         raise _failure(offer, plugins, TypeError(type(given).__name__))
     plugins.answered(offer.plugin)
     if isinstance(given, Export):

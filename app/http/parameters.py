@@ -98,7 +98,7 @@ class ParameterTable:
         faults: list[Fault] = []
         values = dict(self._defaults)
         where: tuple[Where, ...] = ()
-        if given.keys() - self.query.keys():
+        if not given.keys() <= self.query.keys():
             rest = {name: each for name, each in given.items() if name not in self.query}
             where = tuple(self._conditions(rest, faults))
         for parameter in self.path:

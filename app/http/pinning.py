@@ -1,24 +1,59 @@
 """Which Generation a request reads: the current one, or the kept one that it names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from app.dataset import Constant, Dataset
 from app.discovery import Offer
 from app.errors import GenerationGoneError
-from app.generation import Generation, KeptGenerations
+from app.generation import Generation, KeptGenerations, Timing
 from app.http.visit import Visit
-from app.table import Table
+from app.query import Compared, Comparison, Query, Rows, Stamp
+from app.table import Fact, Table
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
-    """What a call reads: a Generation, and its datasets under the names of an offer."""
+    """What a call reads: a Generation, and its datasets under the names of an offer.
+
+    The ``timing`` gathers what that takes. Other Generations that are ``kept`` can be asked for.
+    """
 
     generation: Generation
     dataset: Dataset
     others: Mapping[str, Dataset]
+    kept: KeptGenerations
+    timing: Timing
+
+    @property
+    def table(self) -> Table:
+        """Give what is known of the dataset's content."""
+        return self.generation.tables[self.dataset.name]
+
+    def run(self, query: Query) -> Rows:
+        """Run a Query."""
+        return self.generation.run(query, self.timing)
+
+    def stamp(self, query: Query) -> Stamp:
+        """Give the lineage of all rows that fit a Query."""
+        return self.generation.stamp(query, self.timing)
+
+    def compare(self, comparison: Comparison) -> Compared:
+        """Compare the Generation with a kept one."""
+        return self.kept.compare(self.generation, comparison, self.timing)
+
+    def history(self) -> Sequence[Fact]:
+        """Give what is known of the dataset in each kept Generation, newest first."""
+        return self.kept.history(self.dataset.name, self.generation.number)
+
+    def of_kept(self, number: int) -> tuple[Dataset, Table]:
+        """Give the dataset with its Table as the kept Generation of that number has them.
+
+        Raises:
+            GenerationGoneError: it is not kept, or has no such dataset.
+        """
+        return dataset_in(self.kept.open(number), self.dataset.name)
 
 
 def pin(visit: Visit, kept: KeptGenerations, number: int | None) -> Generation:
@@ -46,7 +81,7 @@ def reading(offer: Offer, visit: Visit, kept: KeptGenerations, number: int | Non
             _check_alike(name, current, pinned)
         own = _renamed(pinned.datasets[own.name], tuple(offer.columns.items()))
     others = {option: pinned.datasets[name] for option, name in offer.others.items()}
-    return Reading(pinned, own, others)
+    return Reading(pinned, own, others, kept, visit.timing)
 
 
 def dataset_in(generation: Generation, name: str) -> tuple[Dataset, Table]:

@@ -18,6 +18,7 @@ REFUSAL = "assay.refusal"
 AFTER = "assay.after"
 # What a server tells of a request; of our own it holds the Visit.
 Environ = Mapping[str, Any]
+_EVERYONE = frozenset({PUBLIC})
 # Of path and query together, as they are sent.
 LONGEST_ADDRESS = 8192
 
@@ -95,9 +96,13 @@ class Visit:
         return frozenset(generation.datasets.keys() - self.readable(generation).keys())
 
     def cache_control(self, datasets: Iterable[str]) -> str:
-        """Give the header of what tells of these datasets: nobody keeps what needs a scope."""
-        scopes = set(map(self.access, datasets))
-        return "no-cache" if scopes <= {PUBLIC} else "private, no-store"
+        """Give the header of what tells of these datasets."""
+        return cache_control(map(self.access, datasets))
+
+
+def cache_control(scopes: Iterable[str]) -> str:
+    """Give the header of what needs these scopes: nobody keeps what is not public."""
+    return "no-cache" if _EVERYONE.issuperset(scopes) else "private, no-store"
 
 
 def visit_of(environ: Environ) -> Visit:

@@ -7,6 +7,8 @@ from functools import lru_cache
 from itertools import repeat, starmap
 from operator import attrgetter
 
+import orjson
+
 from app.dataset import Column
 
 _NAME = attrgetter("name")
@@ -118,7 +120,7 @@ class Rows:
 
     def __iter__(self) -> Iterator[Mapping[str, object]]:
         names = self._names
-        if set(map(len, self.cells)) - {len(names)}:
+        if not {len(names)}.issuperset(map(len, self.cells)):
             raise ValueError(f"each row needs {len(names)} cells, one for each column")
         if len(self.cells) < _FEW:
             return map(dict, map(zip, repeat(names), self.cells))
@@ -144,7 +146,8 @@ class Rows:
 # All rows of a producer's run say the same.
 @lru_cache(maxsize=256)
 def _in_utc(moment: datetime) -> str:
-    return moment.isoformat() + "Z"
+    # As JSON has it; of the two ways it is the shorter one.
+    return orjson.dumps(moment, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)[1:-1].decode()
 
 
 @lru_cache(maxsize=512)

@@ -208,7 +208,7 @@ def _called(app: App, environ: "WSGIEnvironment") -> Response:
 def _request_id(environ: Mapping[str, Any]) -> str:
     given = environ.get("HTTP_X_REQUEST_ID", "")
     # No secret: to ask the system for each one would let go of the interpreter.
-    return given if _REQUEST_ID.fullmatch(given) else f"{getrandbits(64):016x}"
+    return given if _REQUEST_ID.fullmatch(given) else getrandbits(64).to_bytes(8, "big").hex()
 
 
 def _nothing_of(body: bytes | Pieces) -> Iterable[bytes]:
