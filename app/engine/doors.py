@@ -22,17 +22,15 @@ class InLine(Later):
 
 
 class Doors:
-    """The threads that are at a door; one of them makes an answer at a time.
-
-    ``began`` is when that did, or the last one.
-    """
+    """The threads that are at a door; one of them makes an answer at a time."""
 
     def __init__(self) -> None:
         # By thread, whether it is at work for an answer.
         self._there: dict[int, bool] = {}
         self._called_off: set[int] = set()
         self._at_work = Lock()
-        self.began = self._looked = self._ended = self._open = 0.0
+        self._worker: int | None = None
+        self._began = self._looked = self._ended = self._open = 0.0
 
     def __enter__(self) -> None:
         """Be at a door, to the end of the block: whatever would take long raises Later there."""
@@ -60,11 +58,15 @@ class Doors:
     def comes_to_work(self) -> bool:
         """Begin to work for an answer, to the end of the block; False where another takes long."""
         while not self._at_work.acquire(timeout=LONG_SECONDS):
-            if monotonic() - self.began >= LONG_SECONDS:
+            if monotonic() - self._began >= LONG_SECONDS:
                 return False
-        self.began = monotonic()
-        self._there[get_ident()] = True
+        self._worker, self._began = get_ident(), monotonic()
+        self._there[self._worker] = True
         return True
+
+    def was_at_work_since(self, moment: float) -> bool:
+        """Tell whether this thread was the last one to make an answer, and began after that."""
+        return self._worker == get_ident() and self._began >= moment
 
     def are_crowded(self) -> bool:
         """Look now and then whether there may be a crowd before them: True once for each look."""

@@ -7,8 +7,8 @@ as long as it can; where it is held up, or others stand in line, all take reques
 from threading import Condition, Event, Thread, get_ident
 from time import monotonic
 
-from app.engine.crowd import Crowd
 from app.engine.doors import Doors
+from app.engine.rush import Rush
 
 # So long all take requests when they were called.
 _CALLED_SECONDS = 5.0
@@ -26,7 +26,7 @@ class Reserve:
     """
 
     def __init__(self, doors: Doors, seconds: float, called: float = _CALLED_SECONDS) -> None:
-        self._doors, self._crowd = doors, Crowd()
+        self._doors, self._rush = doors, Rush()
         self._seconds, self._called_seconds = seconds, called
         self._leader: int | None = None
         self._came = self._went = self._was_long = self._until = 0.0
@@ -47,7 +47,8 @@ class Reserve:
         if self._leader is None or now - self._came >= self._seconds:
             self._leader = thread
         if thread == self._leader:
-            self._crowd.taken(now - self._went)
+            if now >= self._until:
+                self._rush.taken(now - self._went)
             self._came, self._at_work = now, True
             if not self._busy.is_set():
                 self._busy.set()
@@ -59,7 +60,7 @@ class Reserve:
         now = monotonic()
         self._at_work, self._went = False, now
         # Where nothing was made meanwhile it was the machine that had something else to do.
-        if now - self._came >= _LONG_SECONDS and self._doors.began >= self._came:
+        if now - self._came >= _LONG_SECONDS and self._doors.was_at_work_since(self._came):
             if now - self._was_long < _AGAIN_SECONDS:
                 self.call()
             self._was_long = now
@@ -85,12 +86,16 @@ class Reserve:
             self._changed.notify_all()
 
     def _watch(self) -> None:
-        """Look for a crowd; call all where the leader is held up, and nobody knew it would be."""
+        """Look for a rush; call all where the leader is held up, and nobody knew it would be."""
         pause = Event()
         while self._busy.wait():
             self._busy.clear()
             pause.wait(_LOOK_SECONDS)
-            self._crowd.look()
+            if self._rush.look():
+                # Its end is to be seen too.
+                self._busy.set()
             while self._at_work and monotonic() - self._came >= _LOOK_SECONDS:
                 self.call()
+                # With all of them there is none.
+                self._rush.look()
                 pause.wait(self._called_seconds / 2)

@@ -27,7 +27,7 @@ from app.plugin import COMMON, FORMATS, Call, Document, Endpoint, Export
 
 _PLACE = re.compile(r"{([a-z_]+)}")
 # Most are of the first, which is told soonest.
-_ANSWERS = (dict, Export, Document, Mapping)
+_GIVEN = (dict, Export, Document, Mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def _answered(offer: Offer, asking: Asking, call: Call) -> Body | Export:
     asking.desk.confirm()
     if isinstance(given, Export) and (given.format not in FORMATS or given.query.measures):
         raise _failure(offer, plugins, TypeError("an Export of rows in one of FORMATS"))
-    if not isinstance(given, _ANSWERS):
+    if not isinstance(given, _GIVEN):
         raise _failure(offer, plugins, TypeError(type(given).__name__))
     plugins.answered(offer.plugin)
     if isinstance(given, Export):

@@ -13,11 +13,11 @@ from app.query import Compared, Comparison, Query, Rows, Stamp
 from app.table import Fact, Table
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What a call reads: a Generation, and its datasets under the names of an offer.
+    """What a call can ask: a Generation, by its datasets under the names of an offer.
 
-    The ``timing`` gathers what that takes. Other Generations that are ``kept`` can be asked for.
+    The ``timing`` gathers what that takes. Others that are ``kept`` can be asked by their number.
     """
 
     generation: Generation

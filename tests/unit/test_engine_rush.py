@@ -1,4 +1,4 @@
-"""A crowd: no thread interrupts another while the next request is there each time already."""
+"""A rush: no thread interrupts another while the next request is there each time already."""
 
 import os
 import subprocess
@@ -7,26 +7,26 @@ from threading import Event, Thread, get_native_id
 
 import pytest
 
-from app.engine.crowd import Crowd
+from app.engine.rush import Rush
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="a policy of a thread is Linux's")
 AT_ONCE, LATER = 0.000_01, 0.000_2
-ALONE = """
+IN_BATCH = """
 import os
-os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-from app.engine.crowd import Crowd
-crowd = Crowd()
-crowd.taken(0)
-crowd.look()
-print(os.sched_getscheduler(0) == os.SCHED_IDLE)
+os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+from app.engine.rush import Rush
+rush = Rush()
+rush.taken(0)
+assert rush.look() and not rush.look()
+print(os.sched_getscheduler(0) == os.SCHED_BATCH)
 """
 
 
 @pytest.fixture
-def crowd():
-    crowd = Crowd()
-    yield crowd
-    crowd.look()
+def rush():
+    rush = Rush()
+    yield rush
+    rush.look()
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def other():
 
 
 @LINUX
-def test_in_a_crowd_no_thread_interrupts_another_and_each_keeps_its_priority(crowd, other):
+def test_in_a_rush_no_thread_interrupts_another_and_each_keeps_its_priority(rush, other):
     def policies():
         return {os.sched_getscheduler(thread) for thread in (0, other)}
 
@@ -63,8 +63,8 @@ def test_in_a_crowd_no_thread_interrupts_another_and_each_keeps_its_priority(cro
         ((), os.SCHED_OTHER),
     ]:
         for after in takings:
-            crowd.taken(after)
-        crowd.look()
+            rush.taken(after)
+        assert rush.look() == (policy == os.SCHED_BATCH)
         assert policies() == {policy}
         assert os.getpriority(os.PRIO_PROCESS, other) == 5
         assert os.getpriority(os.PRIO_PROCESS, 0) == own
@@ -72,5 +72,6 @@ def test_in_a_crowd_no_thread_interrupts_another_and_each_keeps_its_priority(cro
 
 @LINUX
 def test_a_process_that_was_started_under_another_policy_keeps_it():
-    told = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True)
+    words = [sys.executable, "-c", IN_BATCH]
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
     assert told.stdout == "True\n"

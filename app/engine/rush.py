@@ -1,0 +1,64 @@
+"""A rush: as long as there is one no thread interrupts the one that works."""
+
+import os
+import sys
+from pathlib import Path
+
+# A request that is taken so soon after the last one was there already: no client asks as fast.
+_AT_ONCE_SECONDS = 0.000_05
+
+
+class Rush:
+    """Finds out whether the next request is there each time already."""
+
+    def __init__(self) -> None:
+        # Who started this process under another policy had a reason.
+        self._may_choose = _is_under_the_usual_policy()
+        self._is_on = False
+        self._taken = self._at_once = 0
+
+    def taken(self, after: float) -> None:
+        """Say that a request was taken, so many seconds after the last one was done with."""
+        self._taken += 1
+        self._at_once += after < _AT_ONCE_SECONDS
+
+    def look(self) -> bool:
+        """Look at those that were taken since the last look; tell whether there is a rush."""
+        is_on = 2 * self._at_once > self._taken
+        self._taken = self._at_once = 0
+        if is_on != self._is_on and self._may_choose:
+            usual, batch = os.SCHED_OTHER, os.SCHED_BATCH
+            _move_all(*((usual, batch) if is_on else (batch, usual)))
+        self._is_on = is_on
+        return is_on
+
+
+def _is_under_the_usual_policy() -> bool:
+    try:
+        return sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER
+    except OSError:
+        return False
+
+
+def _move_all(before: int, after: int) -> None:
+    """Put all threads of this process that are under one policy under another.
+
+    Usually a thread that wakes takes the processor from another at once: so one client is answered
+    soonest. As a batch it waits until the other one waits or has had its share, and finds several
+    requests at once.
+    """
+    threads = Path("/proc/self/task")
+    # One that was started meanwhile has the policy of the one that started it.
+    while sum(_is_moved(int(thread.name), before, after) for thread in threads.iterdir()):
+        pass
+
+
+def _is_moved(thread: int, before: int, after: int) -> bool:
+    try:
+        if os.sched_getscheduler(thread) != before:
+            return False
+        os.sched_setscheduler(thread, after, os.sched_param(0))
+    except OSError:
+        # It has ended just now, or who runs the process does not allow it.
+        return False
+    return True
