@@ -1,9 +1,10 @@
 """A rush: as long as there is one no thread interrupts the one that works."""
 
 import os
-import sys
 from pathlib import Path
 
+# Linux has a policy for each thread of a process.
+_THREADS = Path("/proc/self/task")
 # A request that is taken so soon after the last one was there already: no client asks as fast.
 _AT_ONCE_SECONDS = 0.000_05
 
@@ -35,7 +36,7 @@ class Rush:
 
 def _is_under_the_usual_policy() -> bool:
     try:
-        return sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER
+        return _THREADS.is_dir() and os.sched_getscheduler(0) == os.SCHED_OTHER
     except OSError:
         return False
 
@@ -47,9 +48,8 @@ def _move_all(before: int, after: int) -> None:
     soonest. As a batch it waits until the other one waits or has had its share, and finds several
     requests at once.
     """
-    threads = Path("/proc/self/task")
     # One that was started meanwhile has the policy of the one that started it.
-    while sum(_is_moved(int(thread.name), before, after) for thread in threads.iterdir()):
+    while sum(_is_moved(int(thread.name), before, after) for thread in _THREADS.iterdir()):
         pass
 
 
