@@ -96,6 +96,6 @@ class Reserve:
                 self._busy.set()
             while self._at_work and monotonic() - self._came >= _LOOK_SECONDS:
                 self.call()
-                # With all of them there is none.
+                # Where all are called there is no rush.
                 self._rush.look()
                 pause.wait(self._called_seconds / 2)

@@ -1,6 +1,7 @@
 """A rush: as long as there is one no thread interrupts the one that works."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 # Linux has a policy for each thread of a process.
@@ -48,17 +49,10 @@ def _move_all(before: int, after: int) -> None:
     soonest. As a batch it waits until the other one waits or has had its share, and finds several
     requests at once.
     """
-    # One that was started meanwhile has the policy of the one that started it.
-    while sum(_is_moved(int(thread.name), before, after) for thread in _THREADS.iterdir()):
-        pass
-
-
-def _is_moved(thread: int, before: int, after: int) -> bool:
-    try:
-        if os.sched_getscheduler(thread) != before:
-            return False
-        os.sched_setscheduler(thread, after, os.sched_param(0))
-    except OSError:
-        # It has ended just now, or who runs the process does not allow it.
-        return False
-    return True
+    # Twice, as one that is started meanwhile has the policy of the one that starts it.
+    for _ in range(2):
+        for thread in _THREADS.iterdir():
+            # It may have ended just now, or who runs the process does not allow it.
+            with suppress(OSError):
+                if os.sched_getscheduler(int(thread.name)) == before:
+                    os.sched_setscheduler(int(thread.name), after, os.sched_param(0))

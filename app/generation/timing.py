@@ -24,6 +24,7 @@ class Timing:
     @property
     def header(self) -> str:
         """Write it as ``Server-Timing`` has it, in milliseconds; empty where nothing was done."""
+        # A float as it is takes less to write than one with three places, and has no more of them.
         told = {"engine": f';desc="{" ".join(self._read)}"'} if self._read else {}
         parts = [
             f"{part}{told.get(part, '')};dur={int(seconds * 1_000_000) / 1000!r}"

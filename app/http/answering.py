@@ -195,7 +195,7 @@ def _constant_headers(
 ) -> dict[str, str]:
     """Give the headers that a 200 and a 304 share."""
     if dataset is None:
-        control = visit.cache_control(visit.readable(visit.generation))
+        control = cache_control(map(visit.access, visit.readable(visit.generation)))
         return {"ETag": etag, "Cache-Control": control, "Vary": _VARY_BY_CALLER}
     headers = {"ETag": etag, "Cache-Control": cache_control({scope}), "Vary": _VARY}
     if dataset.deprecated_since is not None:

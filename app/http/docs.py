@@ -12,7 +12,7 @@ from flask_smorest import Blueprint
 
 from app.errors import NotFoundError
 from app.formats import JSON, json_bytes
-from app.http.visit import visit_of
+from app.http.visit import cache_control, visit_of
 from app.registry import yaml_text
 
 Document = Callable[[], Mapping[str, Any]]
@@ -173,7 +173,7 @@ def _references(part: object) -> Iterator[str]:
 def _served(content: bytes, kind: str, told: Sequence[str] = ()) -> Response:
     response = Response(content, content_type=kind)
     response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["Cache-Control"] = visit_of(request.environ).cache_control(told)
+    response.headers["Cache-Control"] = cache_control(map(visit_of(request.environ).access, told))
     response.headers["Vary"] = "Authorization, X-API-Key"
     response.add_etag()
     response.make_conditional(request)

@@ -1,4 +1,4 @@
-"""Which Generation a request reads: the current one, or the kept one that it names."""
+"""Which Generation a request reads, the current one or the kept one that it names, and how."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Reading:
         Raises:
             GenerationGoneError: it is not kept, or has no such dataset.
         """
-        return dataset_in(self.kept.open(number), self.dataset.name)
+        return _dataset_in(self.kept.open(number), self.dataset.name)
 
 
 def pin(visit: Visit, kept: KeptGenerations, number: int | None) -> Generation:
@@ -84,7 +84,7 @@ def reading(offer: Offer, visit: Visit, kept: KeptGenerations, number: int | Non
     return Reading(pinned, own, others, kept, visit.timing)
 
 
-def dataset_in(generation: Generation, name: str) -> tuple[Dataset, Table]:
+def _dataset_in(generation: Generation, name: str) -> tuple[Dataset, Table]:
     """Give a dataset with its Table, as a kept Generation has them.
 
     Raises:
@@ -96,7 +96,7 @@ def dataset_in(generation: Generation, name: str) -> tuple[Dataset, Table]:
 
 
 def _check_alike(name: str, current: Generation, pinned: Generation) -> None:
-    known, _ = dataset_in(pinned, name)
+    known, _ = _dataset_in(pinned, name)
     if _columns(known) != _columns(current.datasets[name]):
         raise _differing(name, pinned, "has other columns in")
 

@@ -95,10 +95,6 @@ class Visit:
         """Give the names of the others."""
         return frozenset(generation.datasets.keys() - self.readable(generation).keys())
 
-    def cache_control(self, datasets: Iterable[str]) -> str:
-        """Give the header of what tells of these datasets."""
-        return cache_control(map(self.access, datasets))
-
 
 def cache_control(scopes: Iterable[str]) -> str:
     """Give the header of what needs these scopes: nobody keeps what is not public."""
