@@ -1,7 +1,7 @@
 """An Answer: finished bytes with headers, and the identity that names them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 from time import time
 from typing import Any, Literal
@@ -83,6 +83,10 @@ class Answer:
         end = time() + seconds
         until = min(self.until, end) if self.until else end
         return Answer(self.body, self.headers, self.told, self.spooled, until)
+
+    def fitted(self) -> "Answer":
+        """Give it without the room that whoever wrote its body left behind it: several times it."""
+        return replace(self, body=bytes(memoryview(self.body)))
 
     def __len__(self) -> int:
         """Give about how many bytes it takes."""

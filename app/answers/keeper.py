@@ -82,7 +82,7 @@ class Keeper:
                 # Another thread was quicker.
                 return
             if flight.made is not None:
-                self._cache.set(key, flight.made, timeout=flight.made.until - time())
+                self._cache.set(key, flight.made.fitted(), timeout=flight.made.until - time())
             self._leave(key, flight)
 
     def kept(self, identity: Identity) -> Answer | None:

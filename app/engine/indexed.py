@@ -1,6 +1,6 @@
 """One column of an index: its cells by their places, as a Statement would give them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -32,10 +32,11 @@ class Indexed:
         self._how = how
         # As the engine would give it in a batch, but for how often a value is written.
         self.stored = column if how.as_stored else None
-        self._known: Mapping[Any, Any] | None = None
+        # By their numbers; what lacks has the last one.
+        self._values: Sequence[Any] | None = None
         if isinstance(column, pa.DictionaryArray):
             values = Indexed(column.dictionary, how).between(0, len(column.dictionary))
-            self._known = {None: None, **dict(enumerate(values))}
+            self._values = [*values, None]
             column = column.indices
         elif how.viewed is not None:
             column = column.view(how.viewed)
@@ -49,7 +50,7 @@ class Indexed:
         """Give what a search looks into: numbers where each stands for a cell, as none lacks."""
         if self._numbers is None or self._there is not None:
             return Sorted(self, falling)
-        read = self._how.read if self._known is None else self._known.__getitem__
+        read = self._how.read if self._values is None else self._values.__getitem__
         return Sorted(self._numbers, falling, read, complete=self._numbers.format not in _WITH_NAN)
 
     def __len__(self) -> int:
@@ -60,15 +61,17 @@ class Indexed:
 
     def between(self, first: int, count: int) -> list[Any]:
         """Give so many cells from one on."""
-        cells = self._held(first, count)
-        known, read = self._known, self._how.read
-        if known is None and read is not None:
-            # Most stretches hold few different moments.
-            known = {each: None if each is None else read(each) for each in set(cells)}
-        return cells if known is None else list(map(known.__getitem__, cells))
+        if self._values is not None:
+            return list(map(self._values.__getitem__, self._held(first, count, -1)))
+        cells, read = self._held(first, count, None), self._how.read
+        if read is None:
+            return cells
+        # Most stretches hold few different moments.
+        known = {each: None if each is None else read(each) for each in set(cells)}
+        return list(map(known.__getitem__, cells))
 
-    def _held(self, first: int, count: int) -> list[Any]:
-        """Give what is held for so many cells."""
+    def _held(self, first: int, count: int, lacking: object) -> list[Any]:
+        """Give what is held for so many cells, and what stands for those that lack."""
         if self._numbers is None:
             cells: list[Any] = self._column.slice(first, count).to_pylist()
             return cells
@@ -81,9 +84,9 @@ class Indexed:
         if there == all_there:
             return cells
         if not there:
-            return [None] * count
+            return [lacking] * count
         bits = f"{there:0{count}b}"[::-1]
-        return [cell if bit == "1" else None for cell, bit in zip(cells, bits, strict=True)]
+        return [cell if bit == "1" else lacking for cell, bit in zip(cells, bits, strict=True)]
 
 
 class Repeated:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from time import time
+from time import perf_counter, time
 
 from app.dataset import Dataset, Deadlines
 from app.engine import DuckEngine, Index, Turns, in_time
@@ -68,8 +68,9 @@ class Generation:
         if rows is not None:
             return rows
         self.turns.desk.leave()
-        with timing.of("plan"):
-            statement = compile_query(query)
+        began = perf_counter()
+        statement = compile_query(query)
+        timing.spent("plan", began)
         return self._asked(query, statement, timing)
 
     def _stretch(self, query: Query, timing: Timing) -> Rows | None:
@@ -79,8 +80,9 @@ class Generation:
         for name, order in orders_of(query.dataset).items():
             if name not in indexes:
                 continue
-            with timing.of("plan"):
-                asked = stretch(query, order)
+            began = perf_counter()
+            asked = stretch(query, order)
+            timing.spent("plan", began)
             if asked is not None and asked.sifted:
                 # What a search finds goes first.
                 sifted.append((name, asked))
@@ -92,24 +94,30 @@ class Generation:
         return next((rows for rows in read if rows is not None), None)
 
     def _read(self, index: Index, name: str, asked: Stretch, timing: Timing) -> Rows | None:
-        with timing.of("engine"):
-            hurried = self.turns.desk.hurried
-            rows = index.read(asked, _MOST_AT_A_DOOR) if hurried else index.read(asked)
+        began = perf_counter()
+        hurried = self.turns.desk.hurried
+        rows = index.read(asked, _MOST_AT_A_DOOR) if hurried else index.read(asked)
+        timing.spent("engine", began)
         if rows is not None:
             timing.read(name)
         return rows
 
     def _merged(self, query: Query, timing: Timing) -> Rows | None:
         """Make figures of rows that stand together in a rollup; they bring their lineage."""
-        with timing.of("plan"):
-            asked = merge(query)
+        began = perf_counter()
+        asked = merge(query)
+        timing.spent("plan", began)
         indexes = self.indexes[query.dataset.name]
         if asked is None or asked.rollup.table not in indexes:
             return None
         name = asked.rollup.table
         rows = self._read(indexes[name], name, asked.stretch, timing)
-        with timing.of("engine"):
-            return None if rows is None else asked.figures(rows)
+        if rows is None:
+            return None
+        began = perf_counter()
+        figures = asked.figures(rows)
+        timing.spent("engine", began)
+        return figures
 
     def stamp(self, query: Query, timing: Timing | None = None) -> Stamp:
         """Give the lineage of all rows that fit a Query: figures bring none of their own."""
@@ -121,12 +129,15 @@ class Generation:
 
     def _asked(self, query: Query, statement: Statement, timing: Timing) -> Rows:
         timing.read(statement.table)
-        with timing.of("engine"):
+        began = perf_counter()
+        try:
             if self._is_small(query) and not self.small.queue.full:
                 # What is more than it looked takes the memory of all others.
                 with suppress(NoRoomError):
                     return self.small.run(statement, timing.work)
             return self.engine.run(statement, timing.work)
+        finally:
+            timing.spent("engine", began)
 
     def _is_small(self, query: Query) -> bool:
         """Tell whether a question is about the rows of one key, and these are few."""

@@ -13,9 +13,10 @@ class Timing:
         self._seconds: dict[str, float] = {}
         self._read: dict[str, None] = {}
 
-    def of(self, part: str) -> "_Part":
-        """Count the time of a block as that part's."""
-        return _Part(self._seconds, part)
+    def spent(self, part: str, since: float) -> None:
+        """Count the time from a moment of ``perf_counter`` until now as that part's."""
+        seconds = perf_counter() - since
+        self._seconds[part] = self._seconds.get(part, 0.0) + seconds
 
     def read(self, source: str) -> None:
         """Remember what the engine has read: rows, a rollup, or an index by its order."""
@@ -24,26 +25,10 @@ class Timing:
     @property
     def header(self) -> str:
         """Write it as ``Server-Timing`` has it, in milliseconds; empty where nothing was done."""
-        # A float as it is takes less to write than one with three places, and has no more of them.
         told = {"engine": f';desc="{" ".join(self._read)}"'} if self._read else {}
-        parts = [
-            f"{part}{told.get(part, '')};dur={int(seconds * 1_000_000) / 1000!r}"
-            for part, seconds in self._seconds.items()
-        ]
+        parts = []
+        for part, seconds in self._seconds.items():
+            # By whole numbers: to write a float takes more.
+            whole, thousandths = divmod(int(seconds * 1_000_000), 1000)
+            parts.append(f"{part}{told.get(part, '')};dur={whole}.{thousandths:03}")
         return ", ".join(parts)
-
-
-class _Part:
-    """A block whose time is counted; a generator of one costs several times as much."""
-
-    __slots__ = ("_part", "_seconds", "_started")
-
-    def __init__(self, seconds: dict[str, float], part: str) -> None:
-        self._seconds, self._part = seconds, part
-
-    def __enter__(self) -> None:
-        self._started = perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        spent = perf_counter() - self._started
-        self._seconds[self._part] = self._seconds.get(self._part, 0.0) + spent

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from functools import lru_cache
 from math import inf
+from time import perf_counter
 from typing import BinaryIO, cast
 
 from app.answers import KEPT, Answer, Identity, Keeper, Known, Spool, encoded
@@ -98,8 +99,10 @@ class Answering:
             made = make(generation)
             if isinstance(made, Exported):
                 return Answer(b"", {}, spooled=True)
-            with visit.timing.of("encode"):
-                return _answer(made, generation, (question, plain))
+            began = perf_counter()
+            answer = _answer(made, generation, (question, plain))
+            visit.timing.spent("encode", began)
+            return answer
 
         answer, outcome = self.keeper.answer(plain, question.seconds, answered)
         if answer.spooled:
@@ -121,8 +124,10 @@ class Answering:
             plain = answer
 
             def compressed() -> Answer:
-                with visit.timing.of("encode"):
-                    return encoded(plain, identity.encoding)
+                began = perf_counter()
+                answer = encoded(plain, identity.encoding)
+                visit.timing.spent("encode", began)
+                return answer
 
             answer, _ = self.keeper.answer(identity, question.seconds, compressed)
         if takes_any(environ):
@@ -145,8 +150,10 @@ class Answering:
         timing = visit_of(environ).timing
 
         def written(sink: BinaryIO) -> Mapping[str, object]:
-            with timing.of("export"):
-                return _exported(make()).write(sink, identity.freshness)
+            began = perf_counter()
+            told = _exported(make()).write(sink, identity.freshness)
+            timing.spent("export", began)
+            return told
 
         spooled, outcome = self.spool.answer(identity, written)
         visit_of(environ).told.update(spooled.told["log"], cache=outcome)

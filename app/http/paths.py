@@ -7,7 +7,6 @@ from typing import Any
 from werkzeug.routing import MapAdapter, Rule
 
 _PLACE = re.compile("<[^<>]*>")
-_NEVER = "(?!)"
 _WHOLE = re.compile("<text:([a-z_]+)>")
 
 
@@ -24,7 +23,7 @@ class Paths:
         self._words = {part: part for part in known if not _PLACE.search(part)}
         # What stands before or behind a place in the same part.
         affixes = {text for part in known - {*self._words} for text in _PLACE.split(part)} - {""}
-        self._affixed = re.compile("|".join(map(re.escape, affixes)) or _NEVER)
+        self._affixes = tuple(affixes)
         self._rules = {
             self._shape(parts): (rule, _places(parts))
             for rule, parts in ((rule, rule.rule.split("/")) for rule in rules)
@@ -39,8 +38,11 @@ class Paths:
         """
         parts = path.split("/")
         found = self._rules.get(self._shape(parts))
-        if found is None or self._affixed.search(path) or method not in (found[0].methods or ()):
+        if found is None or method not in (found[0].methods or ()):
             return self._adapter.match(path, method, return_rule=True)
+        for affix in self._affixes:
+            if affix in path:
+                return self._adapter.match(path, method, return_rule=True)
         rule, places = found
         return rule, dict(zip(places, map(parts.__getitem__, places.values()), strict=True))
 

@@ -1,7 +1,7 @@
 """A Call: one use of an endpoint, and all that it can ask."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.dataset import Dataset
@@ -24,6 +24,9 @@ class Place:
 
     after: tuple[object, ...] = ()
     address: Callable[[tuple[object, ...]], str] = str
+
+
+_FIRST = Place()
 
 
 def none_kept(number: int) -> tuple[Dataset, Table]:
@@ -57,7 +60,7 @@ class Call:
     kept: Callable[[int], tuple[Dataset, Table]] = none_kept
     comparer: Callable[[Comparison], Compared] = none_compared
     stamper: Callable[[Query], Stamp] = lambda _: NO_STAMP
-    place: Place = field(default_factory=Place)
+    place: Place = _FIRST
     stamp: Stamp = NO_STAMP
     next: str | None = None
 

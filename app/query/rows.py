@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import repeat, starmap
 from operator import attrgetter
+from typing import Any, cast
 
 import orjson
 
@@ -72,7 +73,13 @@ class Stamp:
         generated_at: Sequence[object],
     ) -> "Stamp":
         """Make that of rows by their cells in these columns."""
-        newest = max(zip(generated_at, model_version, dataset_id, strict=True), default=None)
+        if not generated_at:
+            return NO_STAMP
+        latest: Any = max(cast("Sequence[Any]", generated_at))
+        place = generated_at.index(latest)
+        newest = (latest, model_version[place], dataset_id[place])
+        if generated_at.count(latest) > 1:
+            newest = max(zip(generated_at, model_version, dataset_id, strict=True))
         return cls.of(newest, model_version)
 
     @classmethod
@@ -144,7 +151,7 @@ class Rows:
 
 
 # All rows of a producer's run say the same.
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _in_utc(moment: datetime) -> str:
     # As a body has the same moment; ``isoformat`` takes several times as long.
     return orjson.dumps(moment, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)[1:-1].decode()

@@ -65,15 +65,18 @@ def stretch(query: Query, order: Order) -> Stretch | None:
         return None
     where: list[Where] = []
     asked: list[tuple[str, str]] = []
-    for each in whole_days(query).where:
+    for each in query.where:
         if not isinstance(each, Where):
             return None
         where.append(each)
         asked.append((each.column, each.operator))
     read = (query.dataset, order)
     outline = outline_of(read, tuple(asked), tuple(query.select), tuple(query.sort))
-    if outline is None or not _are_searched(outline, where):
+    if outline is None:
         return None
+    if not _are_searched(outline, where):
+        whole = whole_days(query)
+        return None if whole is query else stretch(whole, order)
     equal = tuple(map(_VALUE, map(where.__getitem__, outline.equal)))
     bounds = tuple(map(where.__getitem__, outline.bounds))
     sifted = tuple(map(where.__getitem__, outline.sifted))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from math import isfinite
 
 from app.query.rows import NanoTime, WideInteger
@@ -68,6 +69,8 @@ def _boolean(text: str) -> bool:
     return {"true": True, "false": False}[text]
 
 
+# Those who look at the same figures ask for the same days.
+@lru_cache(maxsize=4096)
 def _date(text: str) -> date:
     # Python reads 2026-W05-6 too.
     if not _DATE.fullmatch(text):

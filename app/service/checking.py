@@ -56,15 +56,16 @@ def check_headers(environ: Mapping[str, Any]) -> None:
     if "HTTP_TRANSFER_ENCODING" in environ:
         raise LengthRequiredError("Send the body with a Content-Length.")
     # What is no length reads as none, and a refresh without a body is one of everything.
-    if not _LENGTH.fullmatch(environ.get("CONTENT_LENGTH") or "0"):
+    length = environ.get("CONTENT_LENGTH")
+    if length and not _LENGTH.fullmatch(length):
         raise MalformedRequestError("The Content-Length is not a number of bytes.")
     # A server puts its own environment among them: most names are looked at by one letter only.
-    length = 0
+    size = 0
     for name in environ:
         if name[0] == "H" and name.startswith("HTTP_"):
-            length += len(name) + len(environ[name])
-    if length > _LONGEST_HEADERS:
-        raise HeadersTooLargeError(f"The headers have {length} bytes.", allowed=_LONGEST_HEADERS)
+            size += len(name) + len(environ[name])
+    if size > _LONGEST_HEADERS:
+        raise HeadersTooLargeError(f"The headers have {size} bytes.", allowed=_LONGEST_HEADERS)
 
 
 def _check_secrets(address: str) -> None:

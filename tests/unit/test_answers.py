@@ -1,6 +1,7 @@
 """Answers under their identities: kept within bounds, and made once."""
 
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 
 from app import answers
 from app.answers import Answer, Identity, Keeper, MemoryCache
+from app.formats import json_bytes
 
 IDENTITY = Identity(7, "GET /items", "limit=3", "fresh")
 ANSWER = Answer(b'{"a": 1}\n\n\x00', {"ETag": 'W/"x"'}, {"dataset": "items", "rows": 3})
@@ -249,3 +251,18 @@ def test_a_cache_that_loses_what_it_took_does_not():
             return super().get(key)
 
     assert not Keeper(Forgetful(10_000)).works()
+
+
+def test_what_is_kept_takes_no_more_memory_than_is_counted():
+    keeper, text = Keeper(MemoryCache(10_000_000)), "x" * 20_000
+    tracemalloc.start()
+    try:
+        for number in range(50):
+            asked = replace(IDENTITY, query=f"{number}")
+            keeper.answer(asked, 60, lambda: Answer(json_bytes({"text": text}), {}))
+            keeper.settle()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 1_000_000 < keeper.bytes < 1_100_000
+    assert taken < 1.2 * keeper.bytes
