@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from time import time
-from typing import cast
 
 from app.answers.answer import KEPT, MADE, Answer, Identity, Outcome
 from app.answers.memory import MemoryCache
@@ -52,18 +51,16 @@ class Keeper:
         the failure is that caller's own, and the next one tries.
         """
         key = identity.text
-        kept = self._kept(key)
+        kept, flight = self._joined(key)
         if kept is not None:
             return kept, KEPT
-        flight = self._joined(key)
         try:
             waited = self._hold(flight.lock)
             try:
-                # What was made while this caller waited may be too large to be kept.
-                made = flight.made if waited else None
-                kept = self._kept(key) if made is None else made
-                if kept is not None:
-                    return kept, KEPT
+                made = flight.made
+                # Who waited takes what is too old for others, or too large to be kept.
+                if made is not None and (waited or made.until > time()):
+                    return made, KEPT
                 flight.made, outcome = self._shared_or_made(identity, seconds, make)
                 if seconds > 0:
                     self._land(key, flight)
@@ -106,7 +103,7 @@ class Keeper:
         return self._cache.bytes
 
     def _kept(self, key: str) -> Answer | None:
-        kept = cast("Answer | None", self._cache.get(key))
+        kept: Answer | None = self._cache.get(key)
         if kept is not None:
             return kept
         flight = self._flights.get(key)
@@ -129,14 +126,15 @@ class Keeper:
         self._waits()
         return lock.acquire()
 
-    def _joined(self, key: str) -> _Flight:
-        """Give the one flight of that key, to be left in the end."""
+    def _joined(self, key: str) -> tuple[Answer | None, _Flight]:
+        """Give what is kept; else the one flight of that key, to be left in the end."""
         with self._lock:
-            flight = self._flights.get(key)
-            if flight is None:
-                flight = self._flights[key] = _Flight()
-            flight.users += 1
-        return flight
+            flight = self._flights.get(key) or _Flight()
+            kept = self._kept(key)
+            if kept is None:
+                self._flights[key] = flight
+                flight.users += 1
+        return kept, flight
 
     def _land(self, key: str, flight: _Flight) -> None:
         """Hold a flight until what was made is settled."""

@@ -22,6 +22,8 @@ _BATCH_ROWS = 1 << 18
 # Few enough for each worker to keep them as they are read.
 _FEW_VALUES = 10_000
 _ROWS_A_VALUE = 4
+# Wide enough for three times as many: how many there are is an estimate.
+_NUMBERS = pa.int16()
 
 
 def can_index(columns: Sequence[TableColumn], order: Order) -> bool:
@@ -108,7 +110,9 @@ def _one_batch(
 
 def _coded(batch: pa.RecordBatch, few: Sequence[str]) -> pa.RecordBatch:
     columns = [
-        column.dictionary_encode() if name in few else column
+        column.dictionary_encode().cast(pa.dictionary(_NUMBERS, column.type))
+        if name in few
+        else column
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)

@@ -9,6 +9,8 @@ from app.query import Where
 
 Places = tuple[int, int]
 
+# Rows that are alike are few among many: where they end is looked for so near first.
+_NEAR = 1024
 
 # What `Any` is here: a cell, of its own type, or what is held for it.
 Read = Callable[[Any], Any]
@@ -49,7 +51,10 @@ class Sorted:
         """Give the places between which the cells are equal to a value."""
         start, end = places if self.complete else self._known(places)
         start = self._search(bisect_left, value, start, end)
-        return start, self._search(bisect_right, value, start, end)
+        near = start + _NEAR
+        while near < end and self._cell(near) == value:
+            near += near - start
+        return start, self._search(bisect_right, value, start, min(near, end))
 
     def bounded(self, where: Where, places: Places) -> Places:
         """Give the places between which the cells keep to a bound."""
@@ -66,6 +71,10 @@ class Sorted:
         if start < end and _is_missing(self.cells[end - 1]):
             end = bisect_left(self.cells, True, start, end, key=_is_missing)  # noqa: FBT003 - searched
         return start, end
+
+    def _cell(self, place: int) -> object:
+        held: object = self.cells[place]
+        return held if self.read is None else self.read(held)
 
     def _search(self, search: Any, value: object, start: int, end: int) -> int:  # noqa: ANN401 - bisect has no type of its own
         if not self.falling:

@@ -87,7 +87,7 @@ def catalogue_blueprint(
 
 def asked_of(kept: KeptGenerations) -> Question:
     """Give the question of a request about datasets, its visit pinned as it says."""
-    asked = _PARAMETERS.read({}, query_pairs(request.query_string))
+    asked = _PARAMETERS.read({}, query_pairs(request.environ))
     pin(visit_of(request.environ), kept, asked.number("generation"))
     return Question(asked.canonical)
 

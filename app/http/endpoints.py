@@ -89,7 +89,7 @@ class Route:
         """
         offer, asking, visit = self.offer, self.asking, visit_of(environ)
         asking.desk.stay()
-        pairs = query_pairs(environ.get("QUERY_STRING", "").encode("latin-1"))
+        pairs = query_pairs(environ)
         asked = self.table.read(path, pairs)
         paging = Paging.of(offer.path, asked, asking.answering.key)
         read = reading(offer, visit, asking.kept, paging.generation)

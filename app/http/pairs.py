@@ -1,31 +1,29 @@
 """Pairs: a query string, read as names and values."""
 
-import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl
 
 from app.errors import InvalidParameterError
+from app.http.visit import Environ
 
 Pairs = Sequence[tuple[str, str]]
 
 _MOST_PAIRS = 2_000
-_ENCODED = re.compile("[%+]")
 
 
-def query_pairs(query_string: bytes) -> Pairs:
-    """Read a query string as names and values, in order.
+def query_pairs(environ: Environ) -> Pairs:
+    """Read the query of a request as names and values, in order.
 
     Raises:
         InvalidParameterError: it is not UTF-8, or holds too many.
     """
-    if not query_string:
-        return ()
+    # Each of its characters is a byte that was sent.
+    sent: str = environ.get("QUERY_STRING", "")
+    if sent.isascii() and "%" not in sent and "+" not in sent and sent.count("&") < _MOST_PAIRS:
+        return [part.partition("=")[::2] for part in sent.split("&") if part]
     try:
-        text = query_string.decode()
-        if not _ENCODED.search(text) and text.count("&") < _MOST_PAIRS:
-            return [part.partition("=")[::2] for part in text.split("&") if part]
         return parse_qsl(
-            text,
+            sent.encode("latin-1").decode(),
             keep_blank_values=True,
             errors="strict",
             max_num_fields=_MOST_PAIRS,

@@ -77,6 +77,7 @@ class ParameterTable:
         self._dataset = dataset
         self.path = [each for each in parameters if f"{{{each.name}}}" in path]
         self.query = {each.name: each for each in parameters if each not in self.path}
+        self._all = (*self.path, *self.query.values())
         self._columns = {
             each.name: dataset.column(each.column) if dataset else None for each in parameters
         }
@@ -104,7 +105,7 @@ class ParameterTable:
         for parameter in self.path:
             # A filter may be called the same.
             given[parameter.name] = [path[parameter.name]]
-        for parameter in (*self.path, *self.query.values()):
+        for parameter in self._all:
             name = parameter.name
             if name not in given and not parameter.required:
                 continue
