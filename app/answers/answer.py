@@ -1,7 +1,7 @@
 """An Answer: finished bytes with headers, and the identity that names them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from hashlib import blake2b
 from time import time
 from typing import Any, Literal
@@ -10,6 +10,7 @@ import orjson
 
 from app import __version__
 from app.dataset import PUBLIC
+from app.values import per_request
 
 Outcome = Literal["kept", "made"]
 # About what an Answer costs beside its body.
@@ -18,7 +19,7 @@ KEPT: Outcome = "kept"
 MADE: Outcome = "made"
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Identity:
     """What an Answer depends on, and nothing else: the cache key and the base of the ETag.
 
@@ -64,7 +65,7 @@ class Identity:
         return f'W/"{blake2b(self.text.encode(), key=key, digest_size=16).hexdigest()}"'
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Answer:
     """Finished bytes; ``told`` is what the request's log line repeats.
 

@@ -19,6 +19,7 @@ from app.http.stamping import lineage_headers, metadata, told_of
 from app.http.visit import Environ, Visit, cache_control, path_of, visit_of
 from app.query import Stamp
 from app.registry import yaml_text
+from app.values import per_request
 
 _CATALOGUE_SECONDS = 60
 _VARY = "Accept, Accept-Encoding"
@@ -28,7 +29,7 @@ _YAML = "application/yaml"
 _committed = lru_cache(maxsize=64)(datetime.isoformat)
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Question:
     """What is asked: of which dataset, by which checked parameters, in which forms.
 
@@ -47,7 +48,7 @@ class Question:
         return _CATALOGUE_SECONDS if self.dataset is None else self.dataset.max_age
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Body:
     """What a view found out: its content, the lineage of what is in it, and where it goes on.
 

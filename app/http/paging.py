@@ -1,6 +1,5 @@
 """The cursor of a request, and the address of the page after it."""
 
-from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from app.errors import InvalidParameterError
@@ -9,11 +8,12 @@ from app.http.parameters import Asked
 from app.http.visit import LONGEST_ADDRESS, Environ, path_of
 from app.plugin.call import Place
 from app.query import Cursor
+from app.values import per_request
 
 _OURS = "what `next` gave, with the same parameters beside it"
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Paging:
     """Where a request begins, in which Generation, and how it goes on.
 

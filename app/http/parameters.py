@@ -1,7 +1,6 @@
 """Parameters: parsed by the same table that documents them; every mistake is told at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import attrgetter
 
@@ -21,6 +20,7 @@ from app.query import (
     read_cell,
     read_value,
 )
+from app.values import per_request
 
 # They do not change which question it is that a cursor belongs to.
 _OF_THE_PAGE = ("cursor", "limit", "count", "generation", "bigint")
@@ -33,7 +33,7 @@ _LONGEST_SHOWN = 80
 Fault = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Asked:
     """The checked parameters of one request by name, defaults filled in, and its filters."""
 

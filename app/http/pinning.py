@@ -1,7 +1,6 @@
 """Which Generation a request reads, the current one or the kept one that it names, and how."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from app.dataset import Constant, Dataset
@@ -11,9 +10,10 @@ from app.generation import Generation, KeptGenerations, Timing
 from app.http.visit import Visit
 from app.query import Compared, Comparison, Query, Rows, Stamp
 from app.table import Fact, Table
+from app.values import per_request
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Reading:
     """What a call can ask: a Generation, by its datasets under the names of an offer.
 

@@ -8,9 +8,10 @@ from app.dataset import Dataset
 from app.errors import GenerationGoneError, InvalidParameterError
 from app.query import NO_STAMP, Compared, Comparison, Measure, Query, Rows, Stamp, Where
 from app.table import NO_TABLE, Fact, Table
+from app.values import per_request
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Page:
     """Some rows of an answer, and the address of those that follow; None at the end."""
 
@@ -18,7 +19,7 @@ class Page:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Place:
     """Where a page begins: after these values; and how the address after others is written."""
 

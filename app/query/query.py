@@ -1,10 +1,10 @@
 """A Query: a question to one Dataset, free of SQL and of HTTP. Values only."""
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from app.dataset import Column, Dataset
+from app.values import per_request
 
 Window = Literal["day", "week", "month", "quarter", "year"]
 WINDOWS: tuple[Window, ...] = ("day", "week", "month", "quarter", "year")
@@ -14,7 +14,7 @@ WINDOWS: tuple[Window, ...] = ("day", "week", "month", "quarter", "year")
 Sort = str | tuple[str, bool]
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Where:
     """One condition; ``value`` is a list for ``in`` and ``not_in``, a bool for ``isnull``."""
 
@@ -23,14 +23,14 @@ class Where:
     value: object
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class AnyOf:
     """Conditions of which at least one holds."""
 
     conditions: tuple[Where, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Measure:
     """One figure over many rows, under ``name``.
 
@@ -65,7 +65,7 @@ def read_order(sort: Sequence[Sort], names: Container[str]) -> list[tuple[str, b
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Query:
     """What is asked of one Dataset: rows by default, or figures where there are measures.
 

@@ -1,7 +1,6 @@
 """Rows: what a Statement gives back, and the Stamp that says what produced them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import repeat, starmap
@@ -11,6 +10,7 @@ from typing import Any, cast
 import orjson
 
 from app.dataset import Column
+from app.values import per_request
 
 _NAME = attrgetter("name")
 # For fewer rows no function is made.
@@ -35,7 +35,7 @@ class NanoTime(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Stamp:
     """The lineage of what was answered: that of its newest row, and all model versions in it.
 
@@ -110,7 +110,7 @@ class Stamp:
 NO_STAMP = Stamp()
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Rows:
     """The rows of an answer: named, typed columns, and cells row by row.
 

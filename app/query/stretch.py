@@ -1,7 +1,6 @@
 """Tells which Queries ask for rows that stand together in one order of their Table. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
 
@@ -10,12 +9,13 @@ from app.query.conditions import bound
 from app.query.days import whole_days
 from app.query.outline import Order, Outline, kinds_of, outline_of
 from app.query.query import Query, Where, read_order
+from app.values import per_request
 
 KEYS = "keys"
 _VALUE = attrgetter("value")
 
 
-@dataclass(frozen=True, slots=True)
+@per_request
 class Stretch:
     """A Query as a stretch of its Table in one order: an outline with its values.
 
