@@ -9,6 +9,9 @@ from app.dataset import Column, Dataset
 from app.query import read_measure, read_order
 from app.table import Finding
 
+# What a column has to be for its role, and how that is told.
+_MOMENTS = ({"date", "timestamp"}.__contains__, "a date or a timestamp")
+_COMPARED = (lambda kind: kind not in {"struct", "map"}, "values that compare")
 _FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(
         (
@@ -141,10 +144,16 @@ def _nearest(name: str, found: Mapping[str, Any]) -> str:
 
 def _roles(dataset: Dataset, fitted: Sequence[Fitted]) -> Iterator[Finding]:
     types = {column.name: column.type for column in fitted}
-    asked = ((dataset.time, "time"), (dataset.lineage.generated_at, "lineage.generated_at"))
-    for name, role in asked:
-        if isinstance(name, str) and types.get(name, "date") not in {"date", "timestamp"}:
-            message = f"{role!r} needs a date or a timestamp; {name!r} is {types[name]}"
+    lineage = dataset.lineage
+    asked = (
+        (dataset.time, "time", _MOMENTS),
+        (lineage.generated_at, "lineage.generated_at", _MOMENTS),
+        (lineage.dataset_id, "lineage.dataset_id", _COMPARED),
+        (lineage.model_version, "lineage.model_version", _COMPARED),
+    )
+    for name, role, (fits, needed) in asked:
+        if isinstance(name, str) and name in types and not fits(types[name]):
+            message = f"{role!r} needs {needed}; {name!r} is {types[name]}"
             yield Finding("type", message, name)
 
 

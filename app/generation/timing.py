@@ -28,7 +28,7 @@ class Timing:
         told = {"engine": f';desc="{" ".join(self._read)}"'} if self._read else {}
         parts = []
         for part, seconds in self._seconds.items():
-            # By whole numbers: to write a float takes more.
+            # By whole numbers, and without a format: to write a float takes several times as long.
             whole, thousandths = divmod(int(seconds * 1_000_000), 1000)
-            parts.append(f"{part}{told.get(part, '')};dur={whole}.{thousandths:03}")
+            parts.append(f"{part}{told.get(part, '')};dur={whole}.{str(1000 + thousandths)[1:]}")
         return ", ".join(parts)

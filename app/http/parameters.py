@@ -60,7 +60,8 @@ class Asked:
 
     def _written(self, *without: str) -> str:
         values = [each for each in self.values.items() if each[0] not in without]
-        return json_bytes([values, canonical_filters(self.where)]).decode()
+        filters = canonical_filters(self.where) if self.where else ()
+        return json_bytes([values, filters]).decode()
 
 
 class ParameterTable:
@@ -80,6 +81,11 @@ class ParameterTable:
         self._all = (*self.path, *self.query.values())
         self._columns = {
             each.name: dataset.column(each.column) if dataset else None for each in parameters
+        }
+        self._limited = {
+            each.name
+            for each in parameters
+            if each.choices or each.minimum is not None or each.maximum is not None
         }
         # In one order, so that what is read is written in one way.
         self._defaults = {
@@ -190,7 +196,7 @@ class ParameterTable:
         except ValueError as error:
             allowed = str(error).removeprefix("expected ")
             raise _WrongError(f"{_shortened(text)!r} is not valid", allowed) from error
-        wrong = _outside(parameter, value)
+        wrong = _outside(parameter, value) if parameter.name in self._limited else None
         if wrong is not None:
             raise _WrongError(f"{_shortened(text)!r} is not allowed{wrong[0]}", wrong[1])
         return value

@@ -275,6 +275,14 @@ def test_what_orders_rows_in_time_is_a_date_or_a_timestamp(refused, role):
     assert finding["message"].endswith("needs a date or a timestamp; 'x' is string")
 
 
+@pytest.mark.parametrize("role", ["dataset_id", "model_version"])
+def test_what_tells_which_row_is_newest_has_to_compare(refused, role):
+    told = {"dataset_id": Constant("run"), "model_version": Constant("none"), role: "x"}
+    lineage = Lineage(**told, generated_at=Constant("2026-01-01"))
+    (finding,) = refused(column([{"run": 1}]), lineage=lineage)
+    assert finding["message"] == f"'lineage.{role}' needs values that compare; 'x' is struct"
+
+
 def test_strict_serves_what_is_declared_and_what_is_needed(bench):
     file = {"k": [1], "day": [date(2026, 1, 1)], "run": ["r"], "x": [1], "secret": [1]}
     lineage = Lineage("run", Constant("none"), Constant("2026-01-01"))
