@@ -134,8 +134,8 @@ class Generation:
             if self._is_small(query) and not self.small.queue.full:
                 # What is more than it looked takes the memory of all others.
                 with suppress(NoRoomError):
-                    return self.small.run(statement, timing.work)
-            return self.engine.run(statement, timing.work)
+                    return self.small.run(statement, timing)
+            return self.engine.run(statement, timing)
         finally:
             timing.spent("engine", began)
 

@@ -81,12 +81,12 @@ class KeptGenerations:
         """
         self._waits()
         if comparison.generation is None:
-            return compare(comparison, partial(asked.engine.run, work=timing.work))
+            return compare(comparison, partial(asked.engine.run, work=timing))
         other = self.open(comparison.generation)
         with self._comparing.turn():
             try:
                 engines = (other.engine, asked.engine)
-                return compare_engines(comparison, engines, timing.work)
+                return compare_engines(comparison, engines, timing)
             except FileNotFoundError as error:
                 raise _gone(other.number, self._store.numbers()) from error
 

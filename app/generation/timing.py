@@ -5,11 +5,11 @@ from time import perf_counter
 from app.engine import Work
 
 
-class Timing:
-    """What one answer has cost so far, the engine's work too; used by one thread at a time."""
+class Timing(Work):
+    """The Work for one answer, and where its time went; used by one thread at a time."""
 
     def __init__(self) -> None:
-        self.work = Work()
+        super().__init__()
         self._seconds: dict[str, float] = {}
         self._read: dict[str, None] = {}
 

@@ -126,7 +126,8 @@ class Door:
         self.reserve.comes()
         go_on = self.reserve.goes
         try:
-            if self._take(_Request(sender, _ALWAYS | scope)):
+            scope.update(_ALWAYS)
+            if self._take(_Request(sender, scope)):
                 # Who rests keeps nothing of it.
                 scope.clear()
                 go_on = self.reserve.rest

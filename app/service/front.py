@@ -206,9 +206,11 @@ def _called(app: App, environ: "WSGIEnvironment") -> Response:
 
 
 def _request_id(environ: Mapping[str, Any]) -> str:
-    given = environ.get("HTTP_X_REQUEST_ID", "")
+    given: str | None = environ.get("HTTP_X_REQUEST_ID")
+    if given and _REQUEST_ID.fullmatch(given):
+        return given
     # No secret: to ask the system for each one would let go of the interpreter.
-    return given if _REQUEST_ID.fullmatch(given) else getrandbits(64).to_bytes(8, "big").hex()
+    return getrandbits(64).to_bytes(8, "big").hex()
 
 
 def _nothing_of(body: bytes | Pieces) -> Iterable[bytes]:
