@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.query import Where
@@ -46,23 +46,34 @@ class Sorted:
     falling: bool = False
     read: Read | None = None
     complete: bool = False
+    # What is compared of a cell, as bisect takes it: it has no type for one that may be None.
+    _key: Any = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        read, key = self.read, self.read
+        if self.falling:
+            key = _Fallen if read is None else lambda held: _Fallen(read(held))
+        object.__setattr__(self, "_key", key)
 
     def equal(self, value: object, places: Places) -> Places:
         """Give the places between which the cells are equal to a value."""
         start, end = places if self.complete else self._known(places)
-        start = self._search(bisect_left, value, start, end)
+        sought: Any = _Fallen(value) if self.falling else value
+        start = bisect_left(self.cells, sought, start, end, key=self._key)
         near = start + _NEAR
-        while near < end and self._cell(near) == value:
+        while near < end and self._compared(near) == sought:
             near += near - start
-        return start, self._search(bisect_right, value, start, min(near, end))
+        return start, bisect_right(self.cells, sought, start, min(near, end), key=self._key)
 
     def bounded(self, where: Where, places: Places) -> Places:
         """Give the places between which the cells keep to a bound."""
         start, end = places if self.complete else self._known(places)
+        sought: Any = _Fallen(where.value) if self.falling else where.value
         upwards = where.operator in {"gt", "gte"}
         # What is equal to the bound is behind the place, or before it.
         behind = where.operator in ({"gte", "lt"} if self.falling else {"gt", "lte"})
-        place = self._search(bisect_right if behind else bisect_left, where.value, start, end)
+        search = bisect_right if behind else bisect_left
+        place = search(self.cells, sought, start, end, key=self._key)
         return (start, place) if upwards == self.falling else (place, end)
 
     def _known(self, places: Places) -> Places:
@@ -72,16 +83,9 @@ class Sorted:
             end = bisect_left(self.cells, True, start, end, key=_is_missing)  # noqa: FBT003 - searched
         return start, end
 
-    def _cell(self, place: int) -> object:
+    def _compared(self, place: int) -> object:
         held: object = self.cells[place]
-        return held if self.read is None else self.read(held)
-
-    def _search(self, search: Any, value: object, start: int, end: int) -> int:  # noqa: ANN401 - bisect has no type of its own
-        if not self.falling:
-            return int(search(self.cells, value, start, end, key=self.read))
-        read = self.read
-        key = _Fallen if read is None else lambda held: _Fallen(read(held))
-        return int(search(self.cells, _Fallen(value), start, end, key=key))
+        return held if self._key is None else self._key(held)
 
 
 def _is_missing(cell: object) -> bool:
