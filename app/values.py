@@ -1,7 +1,8 @@
 """Values of a request: as frozen as others to who reads and checks them, and made sooner.
 
-The interpreter guards each field of a frozen dataclass by a call for it, which a request with
-twenty of them pays for. These are guarded by mypy alone, which refuses whoever sets a field.
+The interpreter guards each field of a frozen dataclass by a call for it, which a request with a
+dozen of them pays for. These are guarded by mypy alone, which refuses whoever sets a field; so
+they are gone with their request, and what outlives it is guarded by both.
 """
 
 from dataclasses import dataclass, field

@@ -2,11 +2,11 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from threading import Lock
 from time import time
 
 from app.answers.answer import Identity
-from app.values import per_request
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -14,7 +14,7 @@ Headers = tuple[tuple[str, str], ...]
 _ENTRY_BYTES = 600
 
 
-@per_request
+@dataclass(frozen=True, slots=True)
 class Known:
     """What an address was answered by, as long as nothing it depends on changes.
 

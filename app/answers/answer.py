@@ -1,7 +1,7 @@
 """An Answer: finished bytes with headers, and the identity that names them."""
 
 from collections.abc import Mapping
-from dataclasses import field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 from time import time
 from typing import Any, Literal
@@ -10,7 +10,6 @@ import orjson
 
 from app import __version__
 from app.dataset import PUBLIC
-from app.values import per_request
 
 Outcome = Literal["kept", "made"]
 # About what an Answer costs beside its body.
@@ -19,7 +18,7 @@ KEPT: Outcome = "kept"
 MADE: Outcome = "made"
 
 
-@per_request
+@dataclass(frozen=True, slots=True)
 class Identity:
     """What an Answer depends on, and nothing else: the cache key and the base of the ETag.
 
@@ -65,7 +64,7 @@ class Identity:
         return f'W/"{blake2b(self.text.encode(), key=key, digest_size=16).hexdigest()}"'
 
 
-@per_request
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Finished bytes; ``told`` is what the request's log line repeats.
 
@@ -86,7 +85,7 @@ class Answer:
         return Answer(self.body, self.headers, self.told, self.spooled, until)
 
     def fitted(self) -> "Answer":
-        """Give it without the room that whoever wrote its body left behind it: several times it."""
+        """Give it with a body of its own length: much unused room may follow one of JSON."""
         return replace(self, body=bytes(memoryview(self.body)))
 
     def __len__(self) -> int:

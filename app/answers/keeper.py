@@ -51,16 +51,18 @@ class Keeper:
         the failure is that caller's own, and the next one tries.
         """
         key = identity.text
-        kept, flight = self._joined(key)
-        if kept is not None:
-            return kept, KEPT
+        flight = self._kept_or_joined(key)
+        if isinstance(flight, Answer):
+            return flight, KEPT
         try:
             waited = self._hold(flight.lock)
             try:
                 made = flight.made
-                # Who waited takes what is too old for others, or too large to be kept.
+                # Who waited takes what is too large to be kept, or kept for no time.
                 if made is not None and (waited or made.until > time()):
                     return made, KEPT
+                # If this fails those who wait find nothing, and the next one tries.
+                flight.made = None
                 flight.made, outcome = self._shared_or_made(identity, seconds, make)
                 if seconds > 0:
                     self._land(key, flight)
@@ -78,8 +80,10 @@ class Keeper:
             except IndexError:
                 # Another thread was quicker.
                 return
-            if flight.made is not None:
-                self._cache.set(key, flight.made.fitted(), timeout=flight.made.until - time())
+            made = flight.made
+            if made is not None:
+                kept = made.fitted() if self._cache.has_room_for(key, made) else made
+                self._cache.set(key, kept, timeout=made.until - time())
             self._leave(key, flight)
 
     def kept(self, identity: Identity) -> Answer | None:
@@ -126,15 +130,17 @@ class Keeper:
         self._waits()
         return lock.acquire()
 
-    def _joined(self, key: str) -> tuple[Answer | None, _Flight]:
+    def _kept_or_joined(self, key: str) -> Answer | _Flight:
         """Give what is kept; else the one flight of that key, to be left in the end."""
         with self._lock:
-            flight = self._flights.get(key) or _Flight()
             kept = self._kept(key)
-            if kept is None:
-                self._flights[key] = flight
-                flight.users += 1
-        return kept, flight
+            if kept is not None:
+                return kept
+            flight = self._flights.get(key)
+            if flight is None:
+                flight = self._flights[key] = _Flight()
+            flight.users += 1
+            return flight
 
     def _land(self, key: str, flight: _Flight) -> None:
         """Hold a flight until what was made is settled."""

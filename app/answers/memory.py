@@ -42,13 +42,17 @@ class MemoryCache(BaseCache):
         size = len(key) + len(value)
         with self._lock:
             self._remove(key)
-            if seconds <= 0 or size > self._limit // _LARGEST_SHARE:
+            if seconds <= 0 or not self.has_room_for(key, value):
                 return False
             self._entries[key] = (monotonic() + seconds, value)
             self._bytes += size
             while self._bytes > self._limit:
                 self._remove(next(iter(self._entries)))
             return True
+
+    def has_room_for(self, key: str, value: Sized) -> bool:
+        """Tell whether a value is small enough to be kept."""
+        return len(key) + len(value) <= self._limit // _LARGEST_SHARE
 
     def delete(self, key: str) -> bool:
         """Forget one key; tells whether it was kept."""

@@ -11,7 +11,7 @@ from app.table import Finding
 
 # What a column has to be for its role, and how that is told.
 _MOMENTS = ({"date", "timestamp"}.__contains__, "a date or a timestamp")
-_COMPARED = (lambda kind: kind not in {"struct", "map"}, "values that compare")
+_COMPARED = (lambda kind: kind not in {"list", "struct", "map"}, "values that compare")
 _FAMILIES: Mapping[str, str] = {
     **dict.fromkeys(
         (

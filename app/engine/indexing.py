@@ -66,9 +66,14 @@ def write_index(
     """Write an index of rows in their order, with ``few`` held by their values.
 
     Returns:
-        The bytes of the file; 0 where it would be larger than ``most_bytes``, and there is none.
+        The bytes of the file; 0 where there is none, as it would be larger than ``most_bytes``
+        or ``few`` are many.
     """
-    batch = _one_batch(ordered.to_arrow_reader(_BATCH_ROWS), few, most_bytes)
+    try:
+        batch = _one_batch(ordered.to_arrow_reader(_BATCH_ROWS), few, most_bytes)
+    except pa.ArrowInvalid:
+        # There are more values than was estimated, and no numbers for them.
+        batch = None
     if batch is None:
         return 0
     with path.open("w+b") as file:

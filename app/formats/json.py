@@ -20,7 +20,7 @@ _OPTIONS = (
     | orjson.OPT_PASSTHROUGH_SUBCLASS
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
-# With it each name takes twice as long, and hardly a body has names that are no text.
+# With it each name takes twice as long.
 _ANY_NAMES = _OPTIONS | orjson.OPT_NON_STR_KEYS
 
 
@@ -36,6 +36,7 @@ def json_bytes(body: object, *, wide_as_text: bool = False) -> bytes:
     try:
         return orjson.dumps(body, default=_shown, option=_OPTIONS)
     except TypeError:
+        # Hardly a body has names that are no text.
         return orjson.dumps(body, default=_shown, option=_ANY_NAMES)
 
 

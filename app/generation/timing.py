@@ -10,13 +10,13 @@ class Timing(Work):
 
     def __init__(self) -> None:
         super().__init__()
-        self._seconds: dict[str, float] = {}
+        self._parts: dict[str, float] = {}
         self._read: dict[str, None] = {}
 
     def spent(self, part: str, since: float) -> None:
         """Count the time from a moment of ``perf_counter`` until now as that part's."""
         seconds = perf_counter() - since
-        self._seconds[part] = self._seconds.get(part, 0.0) + seconds
+        self._parts[part] = self._parts.get(part, 0.0) + seconds
 
     def read(self, source: str) -> None:
         """Remember what the engine has read: rows, a rollup, or an index by its order."""
@@ -27,7 +27,7 @@ class Timing(Work):
         """Write it as ``Server-Timing`` has it, in milliseconds; empty where nothing was done."""
         told = {"engine": f';desc="{" ".join(self._read)}"'} if self._read else {}
         parts = []
-        for part, seconds in self._seconds.items():
+        for part, seconds in self._parts.items():
             # By whole numbers, and without a format: to write a float takes several times as long.
             whole, thousandths = divmod(int(seconds * 1_000_000), 1000)
             parts.append(f"{part}{told.get(part, '')};dur={whole}.{str(1000 + thousandths)[1:]}")

@@ -101,9 +101,9 @@ class Answering:
             if isinstance(made, Exported):
                 return Answer(b"", {}, spooled=True)
             began = perf_counter()
-            answer = _answer(made, generation, (question, plain))
+            written = _answer(made, generation, (question, plain))
             visit.timing.spent("encode", began)
-            return answer
+            return written
 
         answer, outcome = self.keeper.answer(plain, question.seconds, answered)
         if answer.spooled:
@@ -126,9 +126,9 @@ class Answering:
 
             def compressed() -> Answer:
                 began = perf_counter()
-                answer = encoded(plain, identity.encoding)
+                shorter = encoded(plain, identity.encoding)
                 visit.timing.spent("encode", began)
-                return answer
+                return shorter
 
             answer, _ = self.keeper.answer(identity, question.seconds, compressed)
         if takes_any(environ):

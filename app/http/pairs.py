@@ -28,7 +28,7 @@ def query_pairs(environ: Environ) -> Pairs:
             errors="strict",
             max_num_fields=_MOST_PAIRS,
         )
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise InvalidParameterError("The query is not UTF-8.") from error
     except ValueError as error:
         raise InvalidParameterError(f"The query has more than {_MOST_PAIRS} parts.") from error

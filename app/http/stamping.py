@@ -29,12 +29,8 @@ def metadata(
 
 def lineage_headers(stamp: Stamp) -> dict[str, str]:
     """Give the headers that repeat the lineage, percent-encoded; none where it is null."""
-    if stamp.dataset_id is None or stamp.model_version is None:
-        return {}
-    return {
-        "X-Dataset-Id": _quoted(stamp.dataset_id),
-        "X-Model-Version": _quoted(stamp.model_version),
-    }
+    headers = {"X-Dataset-Id": stamp.dataset_id, "X-Model-Version": stamp.model_version}
+    return {name: _quoted(value) for name, value in headers.items() if value is not None}
 
 
 # All rows of a producer's run say the same.

@@ -19,7 +19,7 @@ class Page:
     next: str | None
 
 
-@per_request
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a page begins: after these values; and how the address after others is written."""
 

@@ -1,6 +1,7 @@
 """A Query: a question to one Dataset, free of SQL and of HTTP. Values only."""
 
 from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from app.dataset import Column, Dataset
@@ -30,7 +31,7 @@ class AnyOf:
     conditions: tuple[Where, ...]
 
 
-@per_request
+@dataclass(frozen=True, slots=True)
 class Measure:
     """One figure over many rows, under ``name``.
 

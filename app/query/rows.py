@@ -1,11 +1,11 @@
 """Rows: what a Statement gives back, and the Stamp that says what produced them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import repeat, starmap
 from operator import attrgetter
-from typing import Any, cast
 
 import orjson
 
@@ -35,7 +35,7 @@ class NanoTime(str):
     __slots__ = ()
 
 
-@per_request
+@dataclass(frozen=True, slots=True)
 class Stamp:
     """The lineage of what was answered: that of its newest row, and all model versions in it.
 
@@ -73,13 +73,7 @@ class Stamp:
         generated_at: Sequence[object],
     ) -> "Stamp":
         """Make that of rows by their cells in these columns."""
-        if not generated_at:
-            return NO_STAMP
-        latest: Any = max(cast("Sequence[Any]", generated_at))
-        place = generated_at.index(latest)
-        newest = (latest, model_version[place], dataset_id[place])
-        if generated_at.count(latest) > 1:
-            newest = max(zip(generated_at, model_version, dataset_id, strict=True))
+        newest = max(zip(generated_at, model_version, dataset_id, strict=True), default=None)
         return cls.of(newest, model_version)
 
     @classmethod

@@ -153,6 +153,7 @@ def test_sixteen_who_ask_at_once_get_what_one_made_even_if_it_is_too_large_to_ke
     assert len(made) == 1
     assert sorted(outcome for _, outcome in answered) == ["kept"] * 15 + ["made"]
     assert {answer.body for answer, _ in answered} == {ANSWER.body}
+    assert cache.looks == 16
 
 
 def test_who_asks_for_something_else_does_not_wait():

@@ -276,11 +276,12 @@ def test_what_orders_rows_in_time_is_a_date_or_a_timestamp(refused, role):
 
 
 @pytest.mark.parametrize("role", ["dataset_id", "model_version"])
-def test_what_tells_which_row_is_newest_has_to_compare(refused, role):
+@pytest.mark.parametrize(("cell", "kind"), [({"run": 1}, "struct"), (["a"], "list")])
+def test_what_tells_which_row_is_newest_has_to_compare(refused, role, cell, kind):
     told = {"dataset_id": Constant("run"), "model_version": Constant("none"), role: "x"}
     lineage = Lineage(**told, generated_at=Constant("2026-01-01"))
-    (finding,) = refused(column([{"run": 1}]), lineage=lineage)
-    assert finding["message"] == f"'lineage.{role}' needs values that compare; 'x' is struct"
+    (finding,) = refused(column([cell]), lineage=lineage)
+    assert finding["message"] == f"'lineage.{role}' needs values that compare; 'x' is {kind}"
 
 
 def test_strict_serves_what_is_declared_and_what_is_needed(bench):
