@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from time import perf_counter, time
+from time import time
 
 from app.dataset import Dataset, Deadlines
-from app.engine import DuckEngine, Index, Turns, in_time
+from app.engine import DuckEngine, Index, Turns, Work, in_time
 from app.errors import NoRoomError
 from app.formats import Batches
 from app.generation.manifest import Fact
@@ -68,9 +68,7 @@ class Generation:
         if rows is not None:
             return rows
         self.turns.desk.leave()
-        began = perf_counter()
-        statement = compile_query(query)
-        timing.spent("plan", began)
+        statement = timing.of("plan", compile_query, query)
         return self._asked(query, statement, timing)
 
     def _stretch(self, query: Query, timing: Timing) -> Rows | None:
@@ -80,9 +78,7 @@ class Generation:
         for name, order in orders_of(query.dataset).items():
             if name not in indexes:
                 continue
-            began = perf_counter()
-            asked = stretch(query, order)
-            timing.spent("plan", began)
+            asked = timing.of("plan", stretch, query, order)
             if asked is not None and asked.sifted:
                 # What a search finds goes first.
                 sifted.append((name, asked))
@@ -94,30 +90,23 @@ class Generation:
         return next((rows for rows in read if rows is not None), None)
 
     def _read(self, index: Index, name: str, asked: Stretch, timing: Timing) -> Rows | None:
-        began = perf_counter()
-        hurried = self.turns.desk.hurried
-        rows = index.read(asked, _MOST_AT_A_DOOR) if hurried else index.read(asked)
-        timing.spent("engine", began)
+        if self.turns.desk.hurried:
+            rows = timing.of("engine", index.read, asked, _MOST_AT_A_DOOR)
+        else:
+            rows = timing.of("engine", index.read, asked)
         if rows is not None:
             timing.read(name)
         return rows
 
     def _merged(self, query: Query, timing: Timing) -> Rows | None:
         """Make figures of rows that stand together in a rollup; they bring their lineage."""
-        began = perf_counter()
-        asked = merge(query)
-        timing.spent("plan", began)
+        asked = timing.of("plan", merge, query)
         indexes = self.indexes[query.dataset.name]
         if asked is None or asked.rollup.table not in indexes:
             return None
         name = asked.rollup.table
         rows = self._read(indexes[name], name, asked.stretch, timing)
-        if rows is None:
-            return None
-        began = perf_counter()
-        figures = asked.figures(rows)
-        timing.spent("engine", began)
-        return figures
+        return None if rows is None else timing.of("engine", asked.figures, rows)
 
     def stamp(self, query: Query, timing: Timing | None = None) -> Stamp:
         """Give the lineage of all rows that fit a Query: figures bring none of their own."""
@@ -129,15 +118,14 @@ class Generation:
 
     def _asked(self, query: Query, statement: Statement, timing: Timing) -> Rows:
         timing.read(statement.table)
-        began = perf_counter()
-        try:
-            if self._is_small(query) and not self.small.queue.full:
-                # What is more than it looked takes the memory of all others.
-                with suppress(NoRoomError):
-                    return self.small.run(statement, timing)
-            return self.engine.run(statement, timing)
-        finally:
-            timing.spent("engine", began)
+        return timing.of("engine", self._run, query, statement, timing)
+
+    def _run(self, query: Query, statement: Statement, work: Work) -> Rows:
+        if self._is_small(query) and not self.small.queue.full:
+            # What is more than it looked takes the memory of all others.
+            with suppress(NoRoomError):
+                return self.small.run(statement, work)
+        return self.engine.run(statement, work)
 
     def _is_small(self, query: Query) -> bool:
         """Tell whether a question is about the rows of one key, and these are few."""

@@ -1,8 +1,13 @@
 """Where the time of one answer went: planning, the engine, writing it down."""
 
+from collections.abc import Callable
 from time import perf_counter
+from typing import ParamSpec, TypeVar
 
 from app.engine import Work
+
+_Given = ParamSpec("_Given")
+_Gives = TypeVar("_Gives")
 
 
 class Timing(Work):
@@ -13,10 +18,15 @@ class Timing(Work):
         self._parts: dict[str, float] = {}
         self._read: dict[str, None] = {}
 
-    def spent(self, part: str, since: float) -> None:
-        """Count the time from a moment of ``perf_counter`` until now as that part's."""
-        seconds = perf_counter() - since
-        self._parts[part] = self._parts.get(part, 0.0) + seconds
+    def of(
+        self, part: str, step: Callable[_Given, _Gives], *given: _Given.args, **named: _Given.kwargs
+    ) -> _Gives:
+        """Take a step with what is given, and count its time as that part's."""
+        began = perf_counter()
+        try:
+            return step(*given, **named)
+        finally:
+            self._parts[part] = self._parts.get(part, 0.0) + perf_counter() - began
 
     def read(self, source: str) -> None:
         """Remember what the engine has read: rows, a rollup, or an index by its order."""

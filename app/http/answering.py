@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from functools import lru_cache
 from math import inf
-from time import perf_counter
 from typing import BinaryIO, cast
 
 from app.answers import KEPT, Answer, Identity, Keeper, Known, Spool, encoded
@@ -100,10 +99,7 @@ class Answering:
             made = make(generation)
             if isinstance(made, Exported):
                 return Answer(b"", {}, spooled=True)
-            began = perf_counter()
-            written = _answer(made, generation, (question, plain))
-            visit.timing.spent("encode", began)
-            return written
+            return visit.timing.of("encode", _answer, made, generation, (question, plain))
 
         answer, outcome = self.keeper.answer(plain, question.seconds, answered)
         if answer.spooled:
@@ -125,10 +121,7 @@ class Answering:
             plain = answer
 
             def compressed() -> Answer:
-                began = perf_counter()
-                shorter = encoded(plain, identity.encoding)
-                visit.timing.spent("encode", began)
-                return shorter
+                return visit.timing.of("encode", encoded, plain, identity.encoding)
 
             answer, _ = self.keeper.answer(identity, question.seconds, compressed)
         if takes_any(environ):
@@ -151,10 +144,7 @@ class Answering:
         timing = visit_of(environ).timing
 
         def written(sink: BinaryIO) -> Mapping[str, object]:
-            began = perf_counter()
-            told = _exported(make()).write(sink, identity.freshness)
-            timing.spent("export", began)
-            return told
+            return timing.of("export", _exported(make()).write, sink, identity.freshness)
 
         spooled, outcome = self.spool.answer(identity, written)
         visit_of(environ).told.update(spooled.told["log"], cache=outcome)

@@ -38,11 +38,9 @@ class Paths:
         """
         parts = path.split("/")
         found = self._rules.get(self._shape(parts))
-        if found is None or method not in (found[0].methods or ()):
+        affixed = any(map(path.__contains__, self._affixes))
+        if found is None or affixed or method not in (found[0].methods or ()):
             return self._adapter.match(path, method, return_rule=True)
-        for affix in self._affixes:
-            if affix in path:
-                return self._adapter.match(path, method, return_rule=True)
         rule, places = found
         return rule, dict(zip(places, map(parts.__getitem__, places.values()), strict=True))
 
