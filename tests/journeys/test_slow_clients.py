@@ -240,9 +240,10 @@ def test_hungry_questions_leave_the_small_ones_their_answers(server, long_table,
 def test_a_service_that_stops_waits_for_what_is_at_work_and_for_nobody_who_stalls(
     server, long_table, admin
 ):
-    # All have to come to their turn within ten seconds, also where other tests run beside.
+    # All have to come to their turn within ten seconds, also where other tests run beside. One
+    # worker has room for them: the other may not be ready when they come.
     long_table(60)
-    running = server(workers=2, guesses_per_minute=0)
+    running = server(workers=2, guesses_per_minute=0, exports_waiting=20)
     port = port_of(running)
     asked(port, f"{ROWS}.json")
     costly = [f"{ROWS}.ndjson?forecast__gt=0.{n}&sort=actual" for n in range(20)]
