@@ -34,6 +34,11 @@ class Desk:
         return len(self._line)
 
     @property
+    def half_taken(self) -> bool:
+        """Tell whether so many stand in line that they are a crowd."""
+        return self._line.half_taken
+
+    @property
     def hurried(self) -> bool:
         """Tell whether this thread is at a door."""
         return self.doors.hurried

@@ -11,8 +11,6 @@ from app.errors import BusyError
 
 # A crowd is let in until nobody came for so long.
 _GATHER_SECONDS = 0.000_5
-# What part of the line must be full to be one.
-_CROWD = 0.5
 # Somebody has been called and is on the way.
 _CALLED = 0
 
@@ -36,6 +34,11 @@ class Line:
 
     def __len__(self) -> int:
         return len(self._line)
+
+    @property
+    def half_taken(self) -> bool:
+        """Tell whether half of its places are taken: so many are a crowd."""
+        return 2 * len(self._line) >= self._most
 
     @property
     def running(self) -> int:
@@ -105,7 +108,7 @@ class Line:
         while came != self._came and perf_counter() - began < LONG_SECONDS:
             came = self._came
             sleep(_GATHER_SECONDS)
-        self.crowd = len(self._line) >= _CROWD * self._most
+        self.crowd = self.half_taken
 
     def _watch(self) -> None:
         pause = Event()

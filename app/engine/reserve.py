@@ -1,7 +1,7 @@
 """The reserve: of the threads that may take requests one takes them all, and the others rest.
 
 Threads that take turns find what they work with cold, and contend for one interpreter. So one leads
-as long as it can; where it is held up, or others stand in line, all take requests for a while.
+as long as it can; where it is held up, or there is a crowd, all take requests for a while.
 """
 
 from threading import Condition, Event, Thread, get_ident
@@ -59,8 +59,10 @@ class Reserve:
             return
         now = monotonic()
         self._at_work, self._went = False, now
-        # Where nothing was made meanwhile it was the machine that had something else to do.
-        if now - self._came >= _LONG_SECONDS and self._doors.was_at_work_since(self._came):
+        # Where all are called they hold each other up; where nothing was made meanwhile it was the
+        # machine that had something else to do.
+        long = now - self._came >= _LONG_SECONDS and now >= self._until
+        if long and self._doors.was_at_work_since(self._came):
             if now - self._was_long < _AGAIN_SECONDS:
                 self.call()
             self._was_long = now

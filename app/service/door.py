@@ -197,7 +197,7 @@ class Door:
 
     def _stand_in_line(self, request: _Request) -> None:
         answer = partial(self._answer, request)
-        if self._desk.waiting:
+        if self._desk.half_taken:
             self.reserve.call()
         try:
             self._desk.put(answer)

@@ -105,6 +105,19 @@ def test_all_are_called_by_a_leader_whose_answers_took_long_twice_in_a_second(
     wait_for(lambda: seen == ["next"])
 
 
+def test_who_is_called_holds_up_the_others_and_calls_nobody(reserve, doors, wait_for, monkeypatch):
+    monkeypatch.setattr(app.engine.reserve, "_LOOK_SECONDS", 60)
+    until, seen = time.monotonic() + 1, []
+    reserve.call()
+    while time.monotonic() < until - 0.02:
+        reserve.comes()
+        work(doors)
+        reserve.goes()
+    time.sleep(0.02)
+    taking(reserve, seen)
+    wait_for(lambda: reserve.resting == 1)
+
+
 def test_all_are_called_where_the_leader_is_held_up_as_long_as_it_is(reserve, wait_for):
     seen = []
     taking(reserve, seen)

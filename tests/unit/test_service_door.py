@@ -1,5 +1,6 @@
 """The door sends an answer before what may wait, and what may take long after it."""
 
+import time
 from contextlib import suppress
 from threading import Event, Semaphore, Thread
 
@@ -95,15 +96,18 @@ def have_some_rest(door, wait_for):
     wait_for(lambda: door.reserve.resting == 3)
 
 
-def test_who_finds_others_in_line_calls_all_as_there_may_be_a_crowd(wait_for):
-    desk, held = Desk(4, Hands(2)), Event()
+def test_who_finds_half_of_the_line_taken_calls_all(wait_for):
+    desk, held = Desk(4, Hands(1)), Event()
     door = door_of(InLine, [], desk)
     have_some_rest(door, wait_for)
-    door(Sender([]), {"REQUEST_METHOD": "GET"})
+    desk.put(held.wait)
+    wait_for(lambda: desk.running and not desk.waiting)
+    for waiting in range(2):
+        assert desk.waiting == waiting
+        door(Sender([]), {"REQUEST_METHOD": "GET"})
+    # So long who was called would take to come.
+    time.sleep(0.1)
     assert door.reserve.resting == 3
-    for _ in range(3):
-        desk.put(held.wait)
-    wait_for(lambda: desk.waiting)
     door(Sender([]), {"REQUEST_METHOD": "GET"})
     wait_for(lambda: door.reserve.resting == 0)
     held.set()
