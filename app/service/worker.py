@@ -44,6 +44,8 @@ log = structlog.get_logger()
 
 # Of an older shape there may still be requests under way.
 _KEPT_APPS = 2
+# Each collection looks through what was kept since the last one too, and all requests wait for it.
+_COLLECTED_AFTER = 50_000
 _LOOK_SECONDS = 0.05
 # What a worker has counted since is not told by the others, and is lost when it is killed.
 _COUNTS_SECONDS = 1.0
@@ -208,6 +210,7 @@ def worker_from_environment() -> Worker:
     settle_libraries()
     # What is imported stays: to look through it again would hold up every request meanwhile.
     gc.freeze()
+    gc.set_threshold(_COLLECTED_AFTER)
     worker = Worker(settings)
     worker.warm()
     worker.watch()
