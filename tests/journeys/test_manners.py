@@ -1,6 +1,8 @@
 """Every answer has its headers, refusals and 304 included; other origins read what they may."""
 
+import socket
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 from werkzeug.test import Client
@@ -53,6 +55,24 @@ def check(answer, address):
     options = answer.request.method == "OPTIONS" and answer.status_code == 200
     assert ("Allow" in told) == (answer.status_code == 405 or options)
     assert "Set-Cookie" not in told
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("registry_file")
+def test_what_is_no_request_to_the_server_is_refused_without_a_body(server):
+    place = urlsplit(server().url)
+    tail = b"\r\nHost: assay\r\nConnection: close\r\n\r\n"
+    too_many = b"".join(b"\r\nX-%d: 1" % number for number in range(1_000))
+    for sent, status in (
+        (b"hello", 400),
+        (b"GET /health?q=" + b"x" * 2**16 + b" HTTP/1.1", 414),
+        (b"GET /health HTTP/1.1" + too_many, 431),
+    ):
+        with socket.create_connection((place.hostname, place.port), timeout=30) as connection:
+            connection.sendall(sent + tail)
+            answer = b"".join(iter(lambda: connection.recv(2**16), b""))
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert (int(head.split()[1]), body) == (status, b""), answer
 
 
 def test_a_304_has_the_headers_of_its_200(dashboard):
