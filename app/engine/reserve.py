@@ -61,7 +61,7 @@ class Reserve:
         self._at_work, self._went = False, now
         # Where all are called they hold each other up; where nothing was made meanwhile it was the
         # machine that had something else to do.
-        long = now - self._came >= _LONG_SECONDS and now >= self._until
+        long = now - self._came >= _LONG_SECONDS and self._came >= self._until
         if long and self._doors.was_at_work_since(self._came):
             if now - self._was_long < _AGAIN_SECONDS:
                 self.call()

@@ -144,7 +144,7 @@ class Answering:
         timing = visit_of(environ).timing
 
         def written(sink: BinaryIO) -> Mapping[str, object]:
-            return timing.of("export", _exported(make()).write, sink, identity.freshness)
+            return timing.of("export", lambda: _exported(make()).write(sink, identity.freshness))
 
         spooled, outcome = self.spool.answer(identity, written)
         visit_of(environ).told.update(spooled.told["log"], cache=outcome)

@@ -104,6 +104,8 @@ class AssayApi(Api):  # type: ignore[misc]
 
     def handle_http_exception(self, error: HTTPException) -> Response:
         """Turn a refusal of the framework into ours."""
+        # Its traceback holds the request: a cycle, which would keep the Generation until collected.
+        request.routing_exception = None
         return _refused(refusal_of(error))
 
 

@@ -44,7 +44,7 @@ log = structlog.get_logger()
 
 # Of an older shape there may still be requests under way.
 _KEPT_APPS = 2
-# Each collection looks through what was kept since the last one too, and all requests wait for it.
+# A collection of the youngest looks through what was kept since too; all requests wait for it.
 _COLLECTED_AFTER = 50_000
 _LOOK_SECONDS = 0.05
 # What a worker has counted since is not told by the others, and is lost when it is killed.
@@ -177,8 +177,12 @@ class Worker:
         # Where an app is just being built, old ones are forgotten the next time.
         if self._lock.acquire(blocking=False):
             kept = {*list(self._apps)[-_KEPT_APPS:], generation.shape}
+            older = self._apps.keys() - kept
             self._apps = {shape: app for shape, app in self._apps.items() if shape in kept}
             self._lock.release()
+            if older:
+                # Apps are full of cycles, and of what is so old the collector never comes to think.
+                gc.collect()
         self.services.kept.forget_collected()
         self._mark["dropped"] = self.keeper.drop_older(generation.number)
         self._mark["generation"] = generation.number

@@ -178,14 +178,38 @@ def test_what_a_request_held_goes_with_it_and_does_not_wait_for_the_collector(se
     front, stock = make_front(settings), "/api/v1/inventory/A"
     gc.disable()
     try:
-        for address in (SERIES, stock, stock):
-            environ = EnvironBuilder(address).get_environ()
+        for address, method, expected in (
+            (SERIES, "GET", 200),
+            (stock, "GET", 200),
+            (stock, "GET", 200),
+            ("/api/v1/items?limit=0", "GET", 400),
+            ("/api/v1/inventory/nosuch", "GET", 404),
+            ("/nowhere", "GET", 404),
+            (stock, "PUT", 405),
+        ):
+            environ = EnvironBuilder(address, method=method).get_environ()
             held = environ["test.held"] = type("Held", (), {})()
             _, status, _ = run_wsgi_app(front, environ)
-            assert status == "200 OK"
+            assert int(status[:3]) == expected
             seen = ref(held)
             del environ, held
-            assert seen() is None, address
+            assert seen() is None, (method, address)
+    finally:
+        gc.enable()
+
+
+def test_the_app_of_an_older_shape_goes_though_the_collector_comes_rarely(
+    settings, registry_file, refresh
+):
+    text, apps = registry_file.read_text(), []
+    worker = Worker(settings)
+    gc.disable()
+    try:
+        for title in ("Items", "Others", "More", "Last"):
+            registry_file.write_text(text.replace("title: Items", f"title: {title}"))
+            refresh()
+            apps.append(ref(worker.app_for(worker.current.pin())))
+        assert [app() is None for app in apps] == [True, True, False, False]
     finally:
         gc.enable()
 

@@ -6,6 +6,7 @@ from threading import Event, Semaphore, Thread
 
 import pytest
 
+import app.engine.reserve
 from app.engine import Desk, Doorstep, Hands, InLine, Later
 from app.http import AFTER
 from app.service.door import Door
@@ -96,7 +97,8 @@ def have_some_rest(door, wait_for):
     wait_for(lambda: door.reserve.resting == 3)
 
 
-def test_who_finds_half_of_the_line_taken_calls_all(wait_for):
+def test_who_finds_half_of_the_line_taken_calls_all(wait_for, monkeypatch):
+    monkeypatch.setattr(app.engine.reserve, "_LOOK_SECONDS", 60)
     desk, held = Desk(4, Hands(1)), Event()
     door = door_of(InLine, [], desk)
     have_some_rest(door, wait_for)
