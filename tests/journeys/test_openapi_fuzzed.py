@@ -40,8 +40,6 @@ checks.ignored_auth.enabled = false
 key = {{api_key = "{key}"}}
 bearer = {{bearer = "{key}"}}
 """
-
-
 # The server itself refuses an address of 64 KiB, without a body; that is asked elsewhere.
 HOOKS = """\
 import requests
